@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/* From the first C instruction on AArch64 to hospes_main: find the board, map memory, turn on the MMU, console, interrupts
+ * and timer, give the free RAM to the page allocator. Boot core only. */
+#include "boot/aarch64/atags.h"
+#include "boot/aarch64/fdt_boot.h"
+#include "boot/aarch64/fdt_buses.h"
+#include "boot/board.h"
+#include "hv/arch/aarch64/aarch64.h"
+#include "hv/arch/aarch64/exception.h"
+#include "hv/base/bits.h"
+#include "hv/core/entropy.h"
+#include "hv/core/log.h"
+#include "hv/core/page.h"
+#include "hv/core/panic.h"
+
+extern const char __image_start[], __image_end[];
+
+static struct machine machine;
+static struct boot_info info;
+static struct host_buses buses;
+static struct uart uart;
+static struct host_console console;
+
+NORETURN void aarch64_boot(uint64_t tree);
+
+/* x0, or (QEMU's -kernel with an ELF file) the start of the RAM that we were linked into. */
+static const void *find_tree(uint64_t x0)
+{
+    const void *start_of_ram = (const void *)align_down((uint64_t)__image_start, GIB(1));
+    const void *given = (const void *)x0;
+    if (x0 && x0 % 8 == 0 && fdt_is_tree(given)) return given;
+    return fdt_is_tree(start_of_ram) ? start_of_ram : NULL;
+}
+
+/* What is left of [base, end) without the ranges of `holes` goes to `use`. */
+static void subtract(uint64_t base, uint64_t end, const struct boot_range *holes, unsigned count, void (*use)(uint64_t base, uint64_t end))
+{
+    while (base < end) {
+        uint64_t next = end, resume = end;
+        for (unsigned i = 0; i < count; i++) {
+            uint64_t from = align_down(holes[i].base, HV_PAGE_BYTES), to = align_up(holes[i].base + holes[i].size_bytes, HV_PAGE_BYTES);
+            if (to <= base || from >= end || from >= next) continue;
+            next = from > base ? from : base;
+            resume = to;
+        }
+        if (next > base) use(base, next);
+        base = resume;
+    }
+}
+
+static void map_ram(uint64_t base, uint64_t end) { aarch64_map(base, end - base, AARCH64_RAM); }
+
+static void give_ram(uint64_t base, uint64_t end)
+{
+    if (info.free_count == BOOT_MAX_RANGES) return;
+    info.free[info.free_count++] = (struct boot_range){ base, end - base };
+    page_add_range((host_addr){ base }, end - base);
+}
+
+static void panic_write(const char *text, size_t length) { console.write(&uart, text, length); }
+
+static void log_line(const char *line) { log_error("%s", line); }
+
+static void map_devices(const struct aarch64_platform *p)
+{
+    if (p->gicd) aarch64_map(p->gicd, p->gicd_size, AARCH64_DEVICE);
+    if (p->gicc) aarch64_map(p->gicc, p->gicc_size, AARCH64_DEVICE);
+    for (unsigned i = 0; i < p->gicr_count; i++) aarch64_map(p->gicr[i].base, p->gicr[i].size_bytes, AARCH64_DEVICE);
+    const uint64_t pages[] = { p->rtc, p->bcm2836_local, p->bcm2835_armctrl, p->bcm2835_pm, p->bcm2835_rng };
+    for (size_t i = 0; i < ARRAY_COUNT(pages); i++) {
+        if (pages[i]) aarch64_map(align_down(pages[i], HV_PAGE_BYTES), HV_PAGE_BYTES, AARCH64_DEVICE);
+    }
+    if (machine.uart.chip) aarch64_map(machine.uart.base, machine.uart.size_bytes, AARCH64_DEVICE);
+}
+
+/* The board, and what the loader says. False: no board of ours. */
+static bool find_machine(const void *tree, const void *x0)
+{
+    const struct board *b = board_find(tree);
+    if (!b) return false;
+    machine.platform = b->platform;
+    machine.platform.board = b->name;
+    machine.uart = b->uart;
+    machine.cmdline = "";
+    if (tree) fdt_read_loader(tree, &machine);
+    else atags_read(x0, &machine);
+    if (!b->is_described) fdt_read_chips(tree, AARCH64_READ(mpidr_el1), &machine);
+    if (!machine.ram_count) machine_add(machine.ram, &machine.ram_count, b->ram.base, b->ram.size_bytes);
+    /* The page at 0 is nobody's: a null pointer shall fault. */
+    machine_add(machine.no_map, &machine.no_map_count, 0, HV_PAGE_BYTES);
+    machine_add(machine.reserved, &machine.reserved_count, 0, HV_PAGE_BYTES);
+    return true;
+}
+
+static void start_console(const struct board_uart *u)
+{
+    if (!u->chip) return;
+    console = (struct host_console){ .name = u->chip->name, .write = u->chip->write, .read = u->chip->read, .ctx = &uart };
+    u->chip->init(&uart, u->base);
+    panic_set_output(panic_write);
+}
+
+void aarch64_boot(uint64_t x0)
+{
+    const struct boot_range image = { (uint64_t)__image_start, (uint64_t)__image_end - (uint64_t)__image_start };
+    const void *tree = find_tree(x0);
+    if (!find_machine(tree, (const void *)x0)) arch_halt();          /* nothing to say it on */
+    aarch64_pens_open(&machine.platform);
+    start_console(&machine.uart);
+    aarch64_exception_handler(panic_exception);
+    aarch64_report_to(log_line);
+
+    if (aarch64_from_el3) aarch64_gic_open(&machine.platform);
+    aarch64_map_image();
+    for (unsigned i = 0; i < machine.ram_count; i++) {
+        struct boot_range holes[BOOT_MAX_RANGES + 1];
+        for (unsigned k = 0; k < machine.no_map_count; k++) holes[k] = machine.no_map[k];
+        holes[machine.no_map_count] = image;
+        subtract(machine.ram[i].base, machine.ram[i].base + machine.ram[i].size_bytes, holes, machine.no_map_count + 1, map_ram);
+    }
+    map_devices(&machine.platform);
+    aarch64_paging_on();
+    aarch64_init(&machine.platform);
+
+    struct boot_range taken[BOOT_MAX_RANGES + 1];
+    for (unsigned k = 0; k < machine.reserved_count; k++) taken[k] = machine.reserved[k];
+    taken[machine.reserved_count] = image;
+    for (unsigned i = 0; i < machine.ram_count; i++) {
+        uint64_t base = align_up(machine.ram[i].base, HV_PAGE_BYTES);
+        subtract(base, align_down(machine.ram[i].base + machine.ram[i].size_bytes, HV_PAGE_BYTES), taken, machine.reserved_count + 1, give_ram);
+    }
+
+    const struct uart_chip *chip = machine.uart.chip;
+    if (chip && aarch64_irq_connect(machine.uart.intid, chip->quiet, &uart)) {
+        console.has_irq = true;
+        chip->listen(&uart);
+    }
+    if (machine.initrd.size_bytes) {
+        info.modules[info.module_count++] = (struct boot_module){ (const void *)machine.initrd.base, machine.initrd.size_bytes, "initrd" };
+    }
+    if (machine.seed && machine.seed_bytes > 0) entropy_give("the loader's seed", machine.seed, (size_t)machine.seed_bytes);
+    info.loader = x0 ? "Linux Image" : "ELF";
+    info.cmdline = machine.cmdline;
+    info.console = chip ? &console : NULL;
+    info.dtb = tree;
+    if (tree) fdt_read_buses(tree, &buses);
+    info.buses = &buses;
+    hospes_main(&info);
+}

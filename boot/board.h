@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+/* AArch64 boards. A board is one descriptor in boot/boards/; its chips are rows of functions (drivers/host/uart.h,
+ * hv/arch/aarch64/irq_chip.h). One image has all of them: the root of the device tree chooses, or, where the loader brings
+ * no tree, what the CPU says of the chip that it is in. docs/porting.md adds one step by step. */
+#pragma once
+#include "boot/boot_info.h"
+#include "drivers/host/uart.h"
+#include "hv/arch/aarch64/aarch64.h"
+
+struct board_uart { const struct uart_chip *chip; uint64_t base, size_bytes; uint32_t intid; };   /* intid 0: none, is polled */
+
+struct board {
+    const char *name;                                     /* NULL: as the tree's root says */
+    const char *const *compatible;                        /* of the tree's root, one of these; ends with NULL. NULL: any tree */
+    uint64_t periphbase;                                  /* without a tree: CBAR_EL1 of its Cortex-A53 cores; 0: must have one */
+    bool is_described;                                    /* the chips are those below; else the tree tells of all */
+    struct aarch64_platform platform;
+    struct board_uart uart;
+    struct boot_range ram;                                /* without a loader that tells */
+};
+
+/* What boot works with: the board's, completed by what the loader says. */
+struct machine {
+    struct aarch64_platform platform;
+    struct board_uart uart;                               /* chip NULL: none that we can drive */
+    struct boot_range ram[BOOT_MAX_RANGES], reserved[BOOT_MAX_RANGES], no_map[BOOT_MAX_RANGES];
+    unsigned ram_count, reserved_count, no_map_count;     /* reserved includes no_map */
+    struct boot_range initrd;                             /* size 0: none */
+    const void *seed;                                     /* the loader's randomness; NULL: none */
+    int seed_bytes;
+    const char *cmdline;
+};
+
+/* Adds to one of the lists above; a range that is none, or one too many, is left out. */
+static inline void machine_add(struct boot_range *list, unsigned *count, uint64_t base, uint64_t size_bytes)
+{
+    if (size_bytes && base + size_bytes > base && *count < BOOT_MAX_RANGES) list[(*count)++] = (struct boot_range){ base, size_bytes };
+}
+
+extern const struct board board_virt_aarch64, board_zcu102, board_raspi3b;
+
+/* `tree` NULL: there is none. NULL: no board of ours. */
+const struct board *board_find(const void *tree);

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+/* info ...: what there is and what it does, of VMs and of the host. Counters of a running VM are a glance, not a snapshot. */
+#include "hv/base/fmt.h"
+#include "hv/base/string.h"
+#include "hv/core/heap.h"
+#include "hv/core/page.h"
+#include "hv/core/percpu.h"
+#include "hv/manage/command.h"
+#include "hv/vm/config.h"
+#include "hv/vm/hostdisk.h"
+
+/* ---- a VM ---- */
+static void regs(struct call *c)
+{
+    struct vm *vm = want_vm(c, 0);
+    struct vcpu *v;
+    unsigned column = 0;
+    bool all = c->argc > 2;
+    if (!vm || !want_vcpu(c, vm, 1, &v)) return;
+    if (all && strcmp(c->argv[2], "all")) {
+        command_usage(c);
+        return;
+    }
+    if (vm_state(vm) == VM_RUNNING) say("(%s runs: values of different moments; vm pause %s holds it)\n", vm->name, vm->name);
+    say("pc       %016lx", (unsigned long)vcpu_get_pc(v).v);
+    for (unsigned i = 0; i < vm->ops->isa->reg_count; i++) {
+        const struct reg_desc *r = &vm->ops->isa->regs[i];
+        char name[24];
+        uint64_t value;
+        if ((r->class != REG_GENERAL && !all) || !strcmp(r->name, "pc") || vm_failed(vcpu_get_reg(v, i, &value))) continue;
+        hv_snprintf(name, sizeof name, r->alias ? "%s/%s" : "%s", r->name, r->alias);
+        say("%s%-8s %016lx", column++ % 3 == 2 ? "\n" : "  ", name, (unsigned long)value);
+    }
+    say("\nprivilege %u%s\n", vm->ops->isa->privilege(v), __atomic_load_n(&v->is_halted, __ATOMIC_RELAXED) ? ", waits for an interrupt" : "");
+}
+
+static void mem(struct call *c)
+{
+    struct vm *vm = want_vm(c, 0);
+    if (!vm) return;
+    for (unsigned i = 0; i < vm->gmem.range_count; i++) {
+        const struct gmem_range *r = &vm->gmem.range[i];
+        say("%016lx-%016lx  %s  %lu MiB\n", (unsigned long)r->base, (unsigned long)(r->base + r->size_bytes - 1),
+            r->kind == GMEM_RAM ? "RAM" : "ROM", (unsigned long)(r->size_bytes >> 20));
+    }
+}
+
+static void mmu(struct call *c)
+{
+    struct vm *vm = want_vm(c, 0);
+    struct vcpu *v;
+    struct exec_stats s;
+    if (!vm || !want_vcpu(c, vm, 1, &v)) return;
+    vcpu_stats(v, &s);
+    uint64_t all = s.tlb_hits + s.tlb_misses;
+    say("address space %u, context %u for data, %u for code\n", v->mmu.asid, v->mmu.data_context, v->mmu.fetch_context);
+    say("TLB: %lu hits, %lu misses (%lu per million), %lu refills from the second level\n", (unsigned long)s.tlb_hits,
+        (unsigned long)s.tlb_misses, (unsigned long)(all ? s.tlb_misses * 1000000 / all : 0), (unsigned long)v->mmu.stats.refills);
+}
+
+static void devices(struct call *c)
+{
+    struct vm *vm = want_vm(c, 0);
+    if (!vm) return;
+    for (unsigned i = 0; i < vm->bus.count; i++) {
+        const struct mmio_region *r = &vm->bus.region[vm->bus.order[i]];
+        say("%016lx-%016lx  %s\n", (unsigned long)r->base.v, (unsigned long)(r->base.v + r->size_bytes - 1), r->ops->name);
+    }
+    for (unsigned i = 0; i < vm->machine_config.disk_count; i++) {
+        const struct block *b = vm->machine_config.disk[i];
+        say("disk %u: %s, %lu KiB%s\n", i, b->ops->name, (unsigned long)(b->sector_count / 2), b->is_read_only ? ", read-only" : "");
+    }
+}
+
+static void stats_of(const struct vm *vm)
+{
+    struct exec_stats s;
+    say("%s: %s, %u reboots\n", vm->name, vm_lifecycle_name(vm_state(vm)), vm->reboots);
+    say("  vCPU  run time ms     instructions   memory accesses   TLB misses   compiled\n");
+    for (unsigned i = 0; i < vm->config.vcpu_count; i++) {
+        vcpu_stats(&vm->vcpus[i], &s);
+        say("  %4u %12lu %16lu %17lu %12lu %10lu\n", i, (unsigned long)(__atomic_load_n(&vm->sched[i].run_ns, __ATOMIC_RELAXED) / 1000000),
+            (unsigned long)s.executed_insns, (unsigned long)s.mem_accesses, (unsigned long)s.tlb_misses, (unsigned long)s.jit_compiles);
+    }
+}
+
+static void stats(struct call *c)
+{
+    struct vm *vm;
+    if (c->argc) {
+        if ((vm = want_vm(c, 0))) stats_of(vm);
+        return;
+    }
+    LIST_FOR_EACH(it, vm_all()) stats_of(CONTAINER_OF(it, struct vm, link));
+}
+
+static void exits(struct call *c)
+{
+    enum { MOST = 128 };
+    struct vm *vm = want_vm(c, 0);
+    struct vcpu *v = NULL;
+    if (!vm || (c->argc > 1 && !want_vcpu(c, vm, 1, &v))) return;
+    struct vm_exit_row *row = heap_alloc(sizeof *row * MOST);
+    unsigned count = row ? vm_exit_rows(vm, v ? v->id : VM_ALL_VCPUS, row, MOST) : 0;
+    if (!row) fail(c, "no memory for it");
+    else say("reason       detail                            count      time us\n");
+    for (unsigned i = 0; i < count && i < MOST; i++) {
+        say("%-12s %-28s %10lu %12lu\n", row[i].reason, row[i].detail ? row[i].detail : "", (unsigned long)row[i].count, (unsigned long)(row[i].time_ns / 1000));
+    }
+    heap_free(row);
+}
+
+static void config_of(struct call *c)
+{
+    struct vm *vm = want_vm(c, 0);
+    if (!vm) return;
+    const struct vm_config *k = &vm->config;
+    say("[vm %s]\narch = %s\nmemory = %luK\nvcpus = %u\nmode = %s\n", vm->name, guest_arch_name(k->guest_arch),
+        (unsigned long)(k->memory_size >> 10), k->vcpu_count, k->is_mode_auto ? "auto" : exec_mode_name(k->exec_mode));
+    const struct { const char *key, *value; } text[] = {
+        { "kernel", k->kernel_path }, { "firmware", k->firmware_path }, { "initrd", k->initrd_path }, { "cmdline", k->cmdline },
+    };
+    for (unsigned i = 0; i < ARRAY_COUNT(text); i++) {
+        if (text[i].value && *text[i].value) say("%s = %s\n", text[i].key, text[i].value);
+    }
+    for (unsigned i = 0; i < k->option_count; i++) say("option = %s\n", k->option[i]);
+}
+
+/* ---- the host ---- */
+static void cpus(struct call *c)
+{
+    char text[160];
+    (void)c;
+    say("%s\n", arch_description(text, sizeof text));
+    uint64_t now = arch_time_ns();
+    for (unsigned i = 0; i < arch_cpu_count(); i++) {
+        const struct percpu *p = percpu_of(i);
+        uint64_t idle = p ? __atomic_load_n(&p->idle_ns, __ATOMIC_RELAXED) : 0;
+        say("core %u: %lu ms idle of %lu\n", i, (unsigned long)(idle / 1000000), (unsigned long)(now / 1000000));
+    }
+}
+
+static void memory(struct call *c)
+{
+    (void)c;
+    say("pages free %lu of %lu (4 KiB each)\nheap in use %lu bytes\n", (unsigned long)page_available(), (unsigned long)page_total(),
+        (unsigned long)heap_used_bytes());
+}
+
+static void say_line(void *ctx, const char *line)
+{
+    unsigned *count = ctx;
+    (*count)++;
+    say("%s\n", line);
+}
+
+static void disks(struct call *c)
+{
+    unsigned count = 0;
+    (void)c;
+    host_disk_list(say_line, &count);
+    if (!count) say("no disks of the host's own\n");
+}
+
+static void time(struct call *c)
+{
+    (void)c;
+    uint64_t now = arch_time_ns() / 1000000, wall = arch_wall_time_s();
+    say("up %lu.%03lu s\n", (unsigned long)(now / 1000), (unsigned long)(now % 1000));
+    if (wall) say("%lu s since 1970 (UTC)\n", (unsigned long)wall);
+    else say("this machine has no clock\n");
+}
+
+static const struct command commands[] = {
+    { "info regs",    "VM [VCPU] [all]", "registers; all: control and floating-point too",   regs },
+    { "info mem",     "VM",              "its RAM",                                          mem },
+    { "info mmu",     "VM [VCPU]",       "address space and TLB",                            mmu },
+    { "info devices", "VM",              "where its devices lie, and its disks",             devices },
+    { "info stats",   "[VM]",            "what its vCPUs have done",                         stats },
+    { "info exits",   "VM [VCPU]",       "why its vCPUs left guest code, and what they met", exits },
+    { "info config",  "VM",              "its description",                                  config_of },
+    { "info cpus",    "",                "the host's cores, and how long they idled",        cpus },
+    { "info memory",  "",                "the host's free pages and heap",                   memory },
+    { "info disks",   "",                "the host's disks and their partitions",            disks },
+    { "info time",    "",                "time since boot, and of day",                      time },
+};
+const struct command_table INFO_COMMANDS = { "What there is", commands, ARRAY_COUNT(commands) };

@@ -1,0 +1,29 @@
+# SPDX-License-Identifier: Apache-2.0
+# riscv64 instruction suites: programs of their own, since they lean on other machines as oracles.
+ISA_SUITES := riscv64_objdump riscv64_unicorn riscv64_qemu
+# Unicorn carries functions of the same names as ours: none of ours may be seen from it.
+ISA_LIBS_riscv64_unicorn := -lunicorn -Wl,--version-script=test/isa/hide.map
+ISA_PROGRAMS := $(ISA_SUITES:%=$(BUILD)/hosted/test-isa-%)
+
+# From an archive, so that a suite pulls in what it needs and no more.
+$(BUILD)/hosted/libhv.a: $(call objs,hosted)
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $(filter %.o,$^)
+
+define isa_program
+$(BUILD)/hosted/test-isa-$(1): $(BUILD)/obj/hosted/test/isa/$(1).c.o $(BUILD)/hosted/libhv.a
+	@mkdir -p $$(@D)
+	@echo "  LINK    $$@"
+	$(Q)$(CC_of_hosted) -pthread -o $$@ $$^ $$(ISA_LIBS_$(1))
+endef
+$(foreach s,$(ISA_SUITES),$(eval $(call isa_program,$(s))))
+
+.PHONY: test-isa isa-tools
+isa-tools:
+	$(Q)tools/need.sh riscv64-linux-gnu-gcc riscv64-linux-gnu-objdump libunicorn $(if $(shell command -v qemu-riscv64-static),,qemu-riscv64)
+$(ISA_SUITES:%=$(BUILD)/obj/hosted/test/isa/%.c.o): | isa-tools
+test-isa: $(ISA_PROGRAMS)         ## riscv64 instructions against Unicorn, qemu-riscv64 and binutils
+	$(Q)test/isa/coverage.sh $(ISA_PROGRAMS)
+
+TEST_PREREQUISITES += $(ISA_PROGRAMS)
+SUITES_EXTRA += isa='test/isa/coverage.sh $(ISA_PROGRAMS)'
