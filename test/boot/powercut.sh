@@ -53,9 +53,9 @@ for ((round = 1; round <= count + 1; round++)); do
     until grep -aq 'stamp [0-9]* safe' "$out" && grep -aq 'frame [0-9]* is safe' "$out" || ! kill -0 $group 2>/dev/null; do sleep 0.05; done
     sleep "$((RANDOM % 2)).$((RANDOM % 10))$((RANDOM % 10))"
     { kill -KILL -- -$group; wait $group; } 2>/dev/null
-    found=$(last 's/.*events: host:0p2, .*up to frame ([0-9]+), checksum ([0-9a-f]+)$/\1 \2/p')
-    new_stamp=$(last 's/^(stamps[|])? *stamp ([0-9]+) safe$/\2/p') new_frame=$(last 's/.*event log: frame ([0-9]+) is safe, checksum .*/\1/p')
-    new_sum=$(last 's/.*event log: frame [0-9]+ is safe, checksum ([0-9a-f]+)$/\1/p')
+    found=$(last 's/.*events: host:0p2, .*up to frame ([0-9]+), checksum ([0-9a-f]{8})$/\1 \2/p')
+    new_stamp=$(last 's/^(stamps[|])? *stamp ([0-9]+) safe$/\2/p') 
+    read -r new_frame new_sum <<< "$(last 's/.*event log: frame ([0-9]+) is safe, checksum ([0-9a-f]{8})$/\1 \2/p')" # a whole line only
     why=
     [ -n "$found" ] || why="no event log came back"
     [ -z "$found" ] || [ "${found% *}" -ge "$frame" ] || why="frame $frame was safe, the log ends with ${found% *}"
