@@ -28,6 +28,8 @@ struct exec_result { enum exec_status status; struct exec_stats stats; guest_add
 struct engine_ops {
     enum exec_mode mode;
     const char    *name;
+    NODISCARD struct vm_error (*vm_init)(void **engine_vm);         /* what a VM's vCPUs share (vcpu.engine_vm), before they are made; NULL: nothing */
+    void                      (*vm_destroy)(void *engine_vm);
     NODISCARD struct vm_error (*vcpu_init)(struct vcpu *v);         /* fixed memory for this vCPU's code */
     void                      (*vcpu_destroy)(struct vcpu *v);
     /* Runs until an event, or until about budget_insns have been executed (it stops at the first block boundary at or
@@ -41,3 +43,4 @@ struct engine_ops {
     void                      (*forget_code)(struct vcpu *v, guest_phys_addr at, uint64_t size_bytes);
 };
 extern const struct engine_ops INTERP_ENGINE;       /* hv/interp/interp.c */
+extern const struct engine_ops NATIVE_ENGINE;       /* hv/native/native.c */

@@ -6,12 +6,14 @@
 
 #define EXITS_HYPERCALLS 32        /* kinds that a machine may tell apart */
 #define EXITS_IRQS       64
+#define EXITS_NATIVE     64        /* kinds of exits from hardware that a guest architecture may tell apart */
 
 /* What the run loop came out for. Time: from leaving guest code until it runs there again. */
 enum exit_reason { EXIT_BUDGET, EXIT_HOST, EXIT_INTERRUPT, EXIT_HALTED, EXIT_HYPERCALL, EXIT_BREAKPOINT, EXIT_OTHER, EXIT_REASON_COUNT };
 
 struct vcpu_exits {
     struct event_count reason[EXIT_REASON_COUNT];
+    struct event_count native[EXITS_NATIVE];             /* of hardware: each exit, also those that were served at once; time: until that was done */
     struct event_count hypercall[EXITS_HYPERCALLS];      /* by the machine's number; time: until it was served */
     uint64_t           irq[EXITS_IRQS];                  /* interrupts taken, by cause */
     uint64_t           fault[FAULT_KIND_COUNT];          /* delivered to the guest */

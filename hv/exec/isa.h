@@ -6,6 +6,7 @@
 #include "hv/mmu/mmu.h"
 
 struct vcpu;
+struct native_ops;                                      /* native.h */
 
 /* One decoded instruction: `op` is the row of the ISA's decode table, `arg` its fields in the row's order. */
 struct insn { guest_addr pc; uint32_t bits; uint16_t op; uint8_t size_bytes; uint8_t arg_count; int32_t arg[6]; };
@@ -45,6 +46,7 @@ struct isa_ops {
     bool           (*peek)       (const struct vcpu *v, guest_addr at, guest_phys_addr *out);
     const char    *(*irq_name)   (unsigned cause);       /* by the number that vcpu_exits.irq counts under; NULL: no such cause */
     unsigned       (*privilege)  (const struct vcpu *v); /* 0 user; for displays and page faults' is_user */
+    const struct native_ops *native;                     /* when the host's CPU runs it; NULL: never */
 };
 
 /* One instruction at pc, read through the MMU with Execute access. Core(DECODE) never: an unknown encoding is

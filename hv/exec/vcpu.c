@@ -107,10 +107,20 @@ bool breakpoints_have(const struct breakpoints *b, guest_addr at)
 
 /* ---- requests from other threads ---- */
 
+/* Translated code looks at its request word itself; a CPU in a guest of its own kind has to be interrupted. Pairs with
+ * vcpu_enter_guest: either this sees it inside, or it sees the request before it goes in. */
+static void call_out(const struct vcpu *v)
+{
+    if (!v->engine || v->engine->mode != EXEC_HARDWARE || !__atomic_load_n(&v->in_guest, __ATOMIC_SEQ_CST)) return;
+    uint32_t core = __atomic_load_n(&v->core, __ATOMIC_RELAXED);
+    if (core != arch_cpu_id()) arch_kick(core);
+}
+
 /* Always wakes, also when the bit was set already: a parked vCPU may hold bits that nobody has looked at. */
 void vcpu_ask(struct vcpu *v, uint32_t request)
 {
     __atomic_fetch_or(&v->request, request, __ATOMIC_SEQ_CST);      /* pairs with the run loop's exchange */
+    call_out(v);
     if (v->wake) v->wake(v);
 }
 
@@ -142,6 +152,7 @@ void vcpu_fence_ask(struct vcpu *v, uint32_t fences)
 {
     __atomic_fetch_or(&v->fence_pending, fences, __ATOMIC_SEQ_CST);
     __atomic_fetch_or(&v->request, VCPU_REQUEST_FENCE, __ATOMIC_SEQ_CST);           /* no wake: a sleeper obeys when it enters */
+    call_out(v);
 }
 
 static bool owes_fence(const struct vcpu *v)
@@ -174,6 +185,7 @@ void vcpu_fence_obey(struct vcpu *v)
 
 void vcpu_enter_guest(struct vcpu *v)
 {
+    __atomic_store_n(&v->core, arch_cpu_id(), __ATOMIC_RELAXED);
     __atomic_store_n(&v->in_guest, 1, __ATOMIC_SEQ_CST);
     if (__atomic_load_n(&v->fence_pending, __ATOMIC_SEQ_CST)) vcpu_fence_obey(v);
 }

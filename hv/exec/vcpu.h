@@ -68,7 +68,8 @@ struct vcpu {
     bool                     is_halted, running;
     const struct isa_ops    *isa;
     const struct engine_ops *engine;
-    void                    *engine_state;
+    void                    *engine_state, *engine_vm;    /* its own; what the VM's vCPUs share */
+    uint32_t                 core;          /* atomic: where it is in guest code, while in_guest */
     struct guest_clock      *clock;
     void                    *machine;       /* the ISA's machine (hv/isa/<isa>/machine.c) */
     void                    *vm;            /* struct vm, for the room above */

@@ -73,6 +73,7 @@ void vm_unmake(struct vm *vm)
     for (unsigned i = 0; i < vm->machine_config.disk_count; i++) block_destroy(vm->machine_config.disk[i]);
     console_destroy(vm->console);
     for (unsigned i = 0; vm->files.close && i < vm->blob_count; i++) vm->files.close(vm->files.ctx, &vm->blob[i]);
+    if (vm->engine_vm) vm->engine->vm_destroy(vm->engine_vm);
     heap_free(vm->sched);
     heap_free(vm->vcpus);
     heap_free(vm->text);
@@ -113,8 +114,9 @@ static struct vm_error make_vcpu(struct vm *vm, unsigned id)
     if (vm_failed(e)) return e;
     v->mmu.code_changed = code_changed;
     v->mmu.devices = v->exits.device;
-    e = INTERP_ENGINE.vcpu_init(v);
-    if (!vm_failed(e)) v->engine = &INTERP_ENGINE;
+    v->engine_vm = vm->engine_vm;
+    e = vm->engine->vcpu_init(v);
+    if (!vm_failed(e)) v->engine = vm->engine;
     return e;
 }
 
@@ -142,10 +144,11 @@ struct vm_error vm_make(struct vm *vm, const struct file_source *files, vm_power
     if (!vm->vcpus || !vm->sched) return vm_error_because(VM_CORE_RESOURCE_EXHAUSTED, "no memory for vCPUs");
     e = console_create(vm, &vm->console);
     if (vm_failed(e)) return e;
-    for (unsigned i = 0; i < c->vcpu_count; i++) {
+    if (vm->engine->vm_init) e = vm->engine->vm_init(&vm->engine_vm);
+    for (unsigned i = 0; i < c->vcpu_count && !vm_failed(e); i++) {
         e = make_vcpu(vm, i);
-        if (vm_failed(e)) return e;
     }
+    if (vm_failed(e)) return e;
     guest_clock_start(&vm->clock, 10000000);
     guest_clock_pause(&vm->clock);
     e = vm->ops->create(mc, &host, &vm->gmem, &vm->bus, vm->vcpus, &vm->clock, &vm->machine);

@@ -185,6 +185,13 @@ static void deadline_passed(void *arg)
     vcpu_ask(s->vcpu, VCPU_REQUEST_HOST);                    /* wakes it too */
 }
 
+/* A guest on the CPU itself looks at no clock: a timer ends its turn. */
+static void turn_is_over(void *arg)
+{
+    struct sched_vcpu *s = arg;
+    vcpu_ask(s->vcpu, VCPU_REQUEST_HOST);
+}
+
 /* ---- life ---- */
 void sched_vm_init(struct vm *vm)
 {
@@ -200,6 +207,7 @@ void sched_vcpu_init(struct vm *vm, unsigned id)
     *s = (struct sched_vcpu){ .vcpu = &vm->vcpus[id], .vm = vm, .state = SCHED_PARKED, .deadline_armed_ns = UINT64_MAX };
     list_init(&s->link);
     timer_init(&s->deadline, deadline_passed, s);
+    timer_init(&s->turn_end, turn_is_over, s);
     s->vcpu->vm = vm;
     s->vcpu->wake = sched_wake;
 }
@@ -224,7 +232,9 @@ void sched_vm_forget(struct vm *vm)
     while (!forget(vm)) arch_cpu_relax();
     timer_cancel_sync(&vm->run.uncap);
     for (unsigned i = 0; i < vm->config.vcpu_count; i++) {
-        if (vm->sched[i].vcpu) timer_cancel_sync(&vm->sched[i].deadline);
+        if (!vm->sched[i].vcpu) continue;
+        timer_cancel_sync(&vm->sched[i].deadline);
+        timer_cancel_sync(&vm->sched[i].turn_end);
     }
 }
 
@@ -382,8 +392,11 @@ static void put_away(struct sched_vcpu *s, enum leave why, uint64_t used_ns)
 static void run_turn(struct sched_vcpu *s)
 {
     uint64_t start = arch_time_ns();
+    bool needs_timer = s->vcpu->engine->mode == EXEC_HARDWARE;
     percpu_preempt(&s->vcpu->request, VCPU_REQUEST_HOST);
+    if (needs_timer) timer_arm(&s->turn_end, start + s->turn_ns);
     enum leave why = run(s);
+    if (needs_timer) timer_cancel(&s->turn_end);
     percpu_preempt(NULL, 0);
     uint64_t used = arch_time_ns() - start;
     __atomic_store_n(&s->run_ns, s->run_ns + used, __ATOMIC_RELAXED);    /* others may look */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What VMs have done, as numbers and as one JSON object for tools. Exact while none runs; any core's loop. */
 #include "hv/base/fmt.h"
+#include "hv/exec/native.h"
 #include "hv/vm/history.h"
 
 void vm_stats(const struct vm *vm, struct exec_stats *out)
@@ -41,6 +42,8 @@ static void add_rows(const struct vm *vm, const struct vcpu_exits *x, struct row
     _Static_assert(ARRAY_COUNT(reason) == EXIT_REASON_COUNT, "every reason has a name");
     const char *name;
     for (unsigned i = 0; i < EXIT_REASON_COUNT; i++) add_row(r, reason[i], "", x->reason[i]);
+    const struct native_ops *native = vm->ops->isa->native;
+    for (unsigned i = 0; native && i < EXITS_NATIVE && (name = native->exit_name(i)); i++) add_row(r, "exit", name, x->native[i]);
     for (unsigned i = 0; i < EXITS_HYPERCALLS && (name = vm->ops->hypercall_name(i)); i++) add_row(r, "hypercall", name, x->hypercall[i]);
     for (unsigned i = 0; i < vm->bus.count; i++) {
         add_row(r, "mmio-read", vm->device_name[i], x->device[i].read);
@@ -122,7 +125,7 @@ static void add_events(struct json *j, const struct vm *vm)
 
 static void add_exit_rows(struct json *j, const struct vm *vm, unsigned vcpu)
 {
-    enum { MOST = 2 * MMIO_MAX_REGIONS + EXIT_REASON_COUNT + EXITS_HYPERCALLS + EXITS_IRQS + FAULT_KIND_COUNT + 2 };
+    enum { MOST = 2 * MMIO_MAX_REGIONS + EXIT_REASON_COUNT + EXITS_HYPERCALLS + EXITS_NATIVE + EXITS_IRQS + FAULT_KIND_COUNT + 2 };
     static struct vm_exit_row row[MOST];                     /* one asks at a time */
     unsigned n = vm_exit_rows(vm, vcpu, row, MOST);
     add(j, ",\"exits\":[");

@@ -2,6 +2,7 @@
 /* Lives of machines; see vm.h. */
 #include "hv/vm/vm.h"
 #include "hv/base/fmt.h"
+#include "hv/arch/hwvirt.h"
 #include "hv/base/string.h"
 #include "hv/core/heap.h"
 #include "hv/core/log.h"
@@ -9,6 +10,7 @@
 #include "hv/vm/history.h"
 #include "hv/vm/keeper.h"
 #include "hv/vm/make.h"
+#include "hv/vm/mode.h"
 #include "hv/vm/sched.h"
 
 static struct list all_vms = { &all_vms, &all_vms };
@@ -86,9 +88,8 @@ struct vm_error vm_create(const struct vm_config *c, const struct file_source *f
         hv_snprintf(refusal, sizeof refusal, "%s guests are not supported yet", guest_arch_name(c->guest_arch));
         return vm_error_because(VM_PLATFORM_UNSUPPORTED_ARCH, refusal);
     }
-    struct vm_error e = vm_config_check(c, GUEST_ARCH_COUNT, false, page_available() * HV_PAGE_BYTES);
+    struct vm_error e = vm_config_check(c, hw_support()->arch, hw_support()->absence, page_available() * HV_PAGE_BYTES);
     if (vm_failed(e)) return e;
-    if (!c->is_mode_auto && c->exec_mode != EXEC_INTERPRETER) return vm_error_because(VM_CORE_NOT_SUPPORTED, "mode = jit: there is only the interpreter yet");
     unsigned cores = arch_cpu_count();
     if (cores < 64 && c->cpus >> cores) {
         hv_snprintf(refusal, sizeof refusal, cores > 1 ? "cpus: this host has the cores 0-%u" : "cpus: this host has one core, 0", cores - 1);
@@ -103,7 +104,9 @@ struct vm_error vm_create(const struct vm_config *c, const struct file_source *f
     sched_vm_init(vm);
     gmem_init(&vm->gmem);
     mmio_init(&vm->bus);
-    e = vm_config_copy(&vm->config, c, &vm->text) ? vm_make(vm, files, guest_power) : vm_error_because(VM_CORE_RESOURCE_EXHAUSTED, "no memory for a VM");
+    e = vm_config_copy(&vm->config, c, &vm->text) ? VM_SUCCESS : vm_error_because(VM_CORE_RESOURCE_EXHAUSTED, "no memory for a VM");
+    if (!vm_failed(e)) e = vm_choose_engine(&vm->config, vm->ops->isa, &vm->engine);
+    if (!vm_failed(e)) e = vm_make(vm, files, guest_power);
     if (vm_failed(e)) {
         vm_unmake(vm);
         return e;

@@ -33,6 +33,7 @@ struct sched_vcpu {                      /* the scheduler's; see sched.c */
     enum { SCHED_PARKED, SCHED_QUEUED, SCHED_RUNNING } state;
     struct timer  deadline;
     uint64_t      deadline_armed_ns;     /* atomic: what the timer is armed for; UINT64_MAX: not, or it has fired */
+    struct timer  turn_end;              /* armed where the engine does not look at the clock */
     uint64_t      turn_ns;               /* how long this turn may be; its VM has paid that */
     uint64_t      run_ns;                /* ever, on all cores */
     uint64_t      left_ns;               /* when it left guest code, or 0; and why */
@@ -68,6 +69,8 @@ struct vm {
     char               device_name[MMIO_MAX_REGIONS][32];
     struct breakpoints breaks;           /* see debug.h */
     const struct machine_ops *ops;
+    const struct engine_ops *engine;
+    void              *engine_vm;        /* the engine's own */
     void              *machine;
     struct machine_config machine_config;
     struct gmem        gmem;

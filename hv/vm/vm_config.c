@@ -50,7 +50,7 @@ bool vm_config_copy(struct vm_config *out, const struct vm_config *in, char **te
     return at != NULL;
 }
 
-struct vm_error vm_config_check(const struct vm_config *c, enum guest_arch host_arch, bool has_hwvirt, uint64_t host_free_bytes)
+struct vm_error vm_config_check(const struct vm_config *c, enum guest_arch host_arch, const char *hw_absence, uint64_t host_free_bytes)
 {
     if ((unsigned)c->guest_arch >= GUEST_ARCH_COUNT) return vm_error_because(VM_PLATFORM_UNSUPPORTED_ARCH, "unknown guest architecture");
     if ((unsigned)c->exec_mode >= EXEC_MODE_COUNT) return vm_error_because(VM_CORE_INVALID_CONFIG, "unknown mode");
@@ -65,7 +65,7 @@ struct vm_error vm_config_check(const struct vm_config *c, enum guest_arch host_
     if (c->memory_size > host_free_bytes) return vm_error_because(VM_CORE_RESOURCE_EXHAUSTED, "more memory than this host has free");
     if (c->exec_mode == EXEC_HARDWARE && !c->is_mode_auto) {
         if (c->guest_arch != host_arch) return vm_error_because(VM_PLATFORM_ACCELERATION_UNAVAILABLE, "mode = hardware needs a guest of the host's own kind");
-        if (!has_hwvirt) return vm_error_because(VM_PLATFORM_ACCELERATION_UNAVAILABLE, "this host has no hardware virtualization");
+        if (hw_absence) return vm_error_because(VM_PLATFORM_ACCELERATION_UNAVAILABLE, hw_absence);
     }
     return VM_SUCCESS;
 }

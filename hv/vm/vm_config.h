@@ -50,6 +50,6 @@ struct vm_config {
 struct vm_config vm_config_default(void);
 
 /* What can be judged from the values and this host alone; file contents are judged when the VM is created. */
-NODISCARD struct vm_error vm_config_check(const struct vm_config *c, enum guest_arch host_arch, bool has_hwvirt, uint64_t host_free_bytes);
+NODISCARD struct vm_error vm_config_check(const struct vm_config *c, enum guest_arch host_arch, const char *hw_absence, uint64_t host_free_bytes);
 /* *out is *in with its texts in one piece of the heap, *text (heap_free). False: no memory. */
 NODISCARD bool vm_config_copy(struct vm_config *out, const struct vm_config *in, char **text);

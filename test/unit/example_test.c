@@ -19,7 +19,7 @@ TEST(R163_example_create_a_configuration)
     hv_snprintf(line, sizeof line, "Architecture: %s", guest_arch_name(config.guest_arch));
     CHECK_STR(line, "Architecture: riscv64");
     CHECK(config.memory_size == vm_config_default().memory_size && config.vcpu_count == vm_config_default().vcpu_count);
-    CHECK(!vm_failed(vm_config_check(&config, GUEST_ARCH_COUNT, false, MIB(256))));
+    CHECK(!vm_failed(vm_config_check(&config, GUEST_ARCH_COUNT, "a process", MIB(256))));
 }
 
 TEST(R164_example_address_operations)
@@ -153,7 +153,7 @@ TEST(R27_R167_addresses_configuration_statistics_and_faults_are_plain_data)
     struct vm_config a = VM_CONFIG_DEFAULT, b;
     memcpy(&b, &a, sizeof a);                                        /* a copy by bytes is a copy */
     a.memory_size = 0;
-    CHECK(b.memory_size == MIB(128) && b.vcpu_count == 1 && !vm_failed(vm_config_check(&b, GUEST_ARCH_COUNT, false, MIB(256))));
+    CHECK(b.memory_size == MIB(128) && b.vcpu_count == 1 && !vm_failed(vm_config_check(&b, GUEST_ARCH_COUNT, "a process", MIB(256))));
     struct fault f = fault_page(guest_addr_make(0x1234), ACCESS_ATOMIC, true), g;
     memcpy(&g, &f, sizeof f);
     f.page.addr = guest_addr_make(0);

@@ -4,7 +4,7 @@
 #include "test/harness/test.h"
 
 static struct vm_config c;
-static struct vm_error judge(void) { return vm_config_check(&c, GUEST_X86_64, true, GIB(4)); }
+static struct vm_error judge(void) { return vm_config_check(&c, GUEST_X86_64, NULL, GIB(4)); }
 
 TEST(R40_guest_arch_is_any_of_the_four)
 {
@@ -95,8 +95,8 @@ TEST(R52_invalid_configurations_are_core_or_platform_errors)
     c = vm_config_default();
     c.guest_arch = GUEST_X86_64, c.exec_mode = EXEC_HARDWARE;
     CHECK(!vm_failed(judge()));                                      /* the host's own kind, with hardware */
-    struct vm_error none = vm_config_check(&c, GUEST_X86_64, false, GIB(4));
+    struct vm_error none = vm_config_check(&c, GUEST_X86_64, "this host has no hardware virtualization", GIB(4));
     CHECK(none.domain == VM_ERROR_PLATFORM && none.kind == VM_PLATFORM_ACCELERATION_UNAVAILABLE);
     c.is_mode_auto = true;                                           /* "the fastest there is" cannot fail for this reason */
-    CHECK(!vm_failed(vm_config_check(&c, GUEST_X86_64, false, GIB(4))));
+    CHECK(!vm_failed(vm_config_check(&c, GUEST_X86_64, "this host has no hardware virtualization", GIB(4))));
 }

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The engine of guests of the host's own kind: the CPU runs them, this serves what they leave for. RAM is given on the first
+ * touch, chunk by chunk, so that a reset takes it all back and a guest's untouched memory costs no table. */
+#include "hv/exec/native.h"
+#include "hv/core/page.h"
+
+static const struct hw_memory memory = { page_alloc, page_free };
+
+static struct vm_error vm_init(void **out)
+{
+    struct hw_vm *hw = NULL;
+    struct vm_error e = hw_vm_create(&memory, &hw);
+    *out = hw;
+    return e;
+}
+static void vm_destroy(void *state) { hw_vm_destroy(state); }
+
+static struct vm_error vcpu_init(struct vcpu *v)
+{
+    struct hw_vcpu *hw = NULL;
+    struct vm_error e = hw_vcpu_create(v->engine_vm, v->id, &hw);
+    v->engine_state = hw;
+    return e;
+}
+
+static void vcpu_destroy(struct vcpu *v)
+{
+    if (v->engine_state) hw_vcpu_destroy(v->engine_state);
+    v->engine_state = NULL;
+}
+
+/* ---- memory ---- */
+
+/* The guest touched RAM that it does not have yet: the host's chunk around it. False: no RAM, or a store to ROM. */
+static bool give_memory(struct vcpu *v, const struct hw_exit *x, struct vm_error *error)
+{
+    struct gmem *m = v->mmu.gmem;
+    for (unsigned i = 0; i < m->range_count; i++) {
+        const struct gmem_range *r = &m->range[i];
+        if (x->gpa.v - r->base >= r->size_bytes) continue;
+        if (r->kind == GMEM_ROM && x->how == ACCESS_WRITE) return false;
+        uint64_t from = x->gpa.v & ~(GMEM_CHUNK_BYTES - 1), end = from + GMEM_CHUNK_BYTES, length = 0;
+        if (from < r->base) from = r->base;
+        if (end > r->base + r->size_bytes) end = r->base + r->size_bytes;
+        for (uint64_t at = from; at < end && !vm_failed(*error); at += length) {
+            void *host = gmem_span(m, guest_phys_addr_make(at), end - at, ACCESS_READ, &length);
+            *error = hw_vm_map(v->engine_vm, guest_phys_addr_make(at), host, length, r->kind == GMEM_RAM);
+        }
+        return true;
+    }
+    return false;
+}
+
+/* ---- running ---- */
+static void count_up(uint64_t *counter, uint64_t by) { __atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED); }
+
+struct turn { struct exec_stats stats; uint64_t start_ns; };
+
+static struct exec_result leave(struct vcpu *v, struct turn *t, enum exec_status status, struct vm_error error)
+{
+    t->stats.exec_time_ns = arch_time_ns() - t->start_ns;
+    count_up(&v->stats.executed_insns, t->stats.executed_insns);
+    count_up(&v->stats.exec_time_ns, t->stats.exec_time_ns);
+    return (struct exec_result){ .status = status, .stats = t->stats, .next_pc = guest_addr_make(v->regs.pc), .error = error };
+}
+
+/* Enters once and serves the exit. */
+static enum exec_status enter(struct vcpu *v, bool is_step, struct turn *t, struct vm_error *error)
+{
+    const struct native_ops *ops = v->isa->native;
+    struct hw_run run = { v->regs.slot, &v->regs.pc, v->regs.isa, &v->request, is_step };
+    struct hw_exit x = { .kind = HW_EXIT_HOST };
+    enum exec_status status = EXEC_CONTINUE;
+    ops->load(v);
+    hw_vcpu_run(v->engine_state, &run, &x);
+    ops->save(v);
+    uint64_t left_ns = arch_time_ns();
+    struct event_count *kind = &v->exits.native[ops->exit_kind(v, &x)];
+    switch (x.kind) {
+    case HW_EXIT_HOST:
+        break;
+    case HW_EXIT_STEP:
+        t->stats.executed_insns++;
+        break;
+    case HW_EXIT_MEMORY:
+        if (give_memory(v, &x, error)) {
+            count_up(&v->mmu.stats.walks, 1);
+            status = vm_failed(*error) ? EXEC_FAILED : EXEC_CONTINUE;
+            break;
+        }
+        /* fall through */
+    case HW_EXIT_GUEST:
+        status = ops->exit(v, &x, error);
+        break;
+    case HW_EXIT_FAILED:
+        *error = vm_error_because(VM_CORE_INTERNAL, x.failure);
+        status = EXEC_FAILED;
+        break;
+    }
+    exit_count_timed(kind, arch_time_ns() - left_ns);
+    return status;
+}
+
+/* Exits that need nobody else are served here; budget is the host's affair: a timer ends the turn. */
+static struct exec_result run(struct vcpu *v, uint64_t budget_insns)
+{
+    struct turn t = { .start_ns = arch_time_ns() };
+    struct vm_error error = VM_SUCCESS;
+    (void)budget_insns;
+    for (;;) {
+        uint32_t request = __atomic_load_n(&v->request, __ATOMIC_ACQUIRE);
+        if (request & VCPU_REQUEST_FENCE) {
+            __atomic_fetch_and(&v->request, ~(uint32_t)VCPU_REQUEST_FENCE, __ATOMIC_ACQ_REL);
+            vcpu_fence_obey(v);
+            continue;
+        }
+        if (request & VCPU_REQUEST_EXIT) return leave(v, &t, EXEC_OK, error);
+        if (request & ~(uint32_t)VCPU_REQUEST_IRQ) return leave(v, &t, EXEC_CONTINUE, error);
+        if (request) __atomic_fetch_and(&v->request, ~(uint32_t)VCPU_REQUEST_IRQ, __ATOMIC_ACQ_REL);
+        bool is_watched = v->breaks && v->breaks->count;
+        if (is_watched && !v->is_past_break && breakpoints_have(v->breaks, guest_addr_make(v->regs.pc))) return leave(v, &t, EXEC_BREAKPOINT, error);
+        v->is_past_break = false;
+        enum exec_status status = enter(v, is_watched, &t, &error);
+        if (status != EXEC_CONTINUE) return leave(v, &t, status, error);
+    }
+}
+
+static struct exec_result execute_instruction(struct vcpu *v)
+{
+    struct turn t = { .start_ns = arch_time_ns() };
+    struct vm_error error = VM_SUCCESS;
+    enum exec_status status = EXEC_CONTINUE;
+    uint64_t pc = v->regs.pc;
+    uint32_t held = __atomic_exchange_n(&v->request, 0, __ATOMIC_ACQ_REL);
+    /* A page that has to be given, or an interrupt of the host's, is no step. */
+    for (unsigned tries = 0; status == EXEC_CONTINUE && !t.stats.executed_insns && tries < 1000; tries++) {
+        held |= __atomic_exchange_n(&v->request, 0, __ATOMIC_ACQ_REL);
+        status = enter(v, true, &t, &error);
+        if (v->regs.pc != pc && !t.stats.executed_insns) t.stats.executed_insns = 1;     /* served here, in its place */
+    }
+    __atomic_fetch_or(&v->request, held, __ATOMIC_RELEASE);
+    return leave(v, &t, status, error);
+}
+
+static void drop_code(struct vcpu *v) { (void)v; }
+
+/* The machine's images were written anew (all of memory), or somebody wrote guest RAM: what the guest has is taken back and
+ * given again on the next touch, which also brings what was written to where a guest with its caches off reads. */
+static void forget_code(struct vcpu *v, guest_phys_addr at, uint64_t size_bytes)
+{
+    (void)at;
+    if (size_bytes == UINT64_MAX && v->id == 0) hw_vm_unmap_all(v->engine_vm);
+}
+
+const struct engine_ops NATIVE_ENGINE = {
+    .mode = EXEC_HARDWARE,
+    .name = "hardware",
+    .vm_init = vm_init,
+    .vm_destroy = vm_destroy,
+    .vcpu_init = vcpu_init,
+    .vcpu_destroy = vcpu_destroy,
+    .run = run,
+    .execute_instruction = execute_instruction,
+    .drop_code = drop_code,
+    .forget_code = forget_code,
+};
