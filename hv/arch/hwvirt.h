@@ -13,6 +13,7 @@ struct hw_support {
     enum guest_arch arch;
     const char     *name;                   /* "EL2", "AMD-V", "VT-x" */
     const char     *absence;                /* why there is none, for people; NULL: it is there */
+    uint64_t        counter_hz;             /* of the counter that guests read themselves; 0: there is none */
 };
 const struct hw_support *hw_support(void);
 
@@ -26,7 +27,8 @@ enum hw_exit_kind {
 struct hw_exit { enum hw_exit_kind kind; guest_phys_addr gpa; enum access_type how; const char *failure; };
 
 /* One entry. `slot` and `pc`: the guest's general registers and program counter where struct vcpu_regs has them; `frame`: the
- * rest of its state (struct arm64_frame, struct x86_frame), read before the entry and written after the exit. */
+ * rest of its state (struct arm64_frame, struct x86_frame). The CPU may keep some of it between entries, as the frame's header
+ * says; hw_vcpu_put brings it all back. */
 struct hw_run { uint64_t *slot, *pc; void *frame; const uint32_t *request; bool is_step; };
 
 /* Where tables come from: page_alloc and page_free. */
@@ -45,3 +47,6 @@ void hw_vcpu_destroy(struct hw_vcpu *v);
 /* Runs the guest until it leaves. Interrupts of the host are taken before this returns. It does not enter when *request is
  * not 0, and an interrupt that comes between that look and the entry ends the entry at once. The vCPU may be on another core each time. */
 void hw_vcpu_run(struct hw_vcpu *v, const struct hw_run *run, struct hw_exit *out);
+/* All of the guest's state is in the frame and the slots, and nothing of it on this core: before anybody else looks at it or changes it,
+ * and before the core does anything else. By the core that ran it; nothing happens when that was done already. */
+void hw_vcpu_put(struct hw_vcpu *v, const struct hw_run *run);

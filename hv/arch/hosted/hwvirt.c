@@ -6,7 +6,7 @@ static struct vm_error none(void) { return vm_error_because(VM_PLATFORM_ACCELERA
 
 const struct hw_support *hw_support(void)
 {
-    static const struct hw_support support = { GUEST_ARCH_COUNT, "none", "the hypervisor runs as a process" };
+    static const struct hw_support support = { GUEST_ARCH_COUNT, "none", "the hypervisor runs as a process", 0 };
     return &support;
 }
 
@@ -38,3 +38,5 @@ void hw_vcpu_run(struct hw_vcpu *v, const struct hw_run *run, struct hw_exit *ou
     (void)v, (void)run;
     *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = "the hypervisor runs as a process" };
 }
+
+void hw_vcpu_put(struct hw_vcpu *v, const struct hw_run *run) { (void)v, (void)run; }

@@ -6,7 +6,7 @@ static struct vm_error none(void) { return vm_error_because(VM_PLATFORM_ACCELERA
 
 const struct hw_support *hw_support(void)
 {
-    static const struct hw_support support = { GUEST_X86_64, "AMD-V or VT-x", "this image does not drive it yet" };
+    static const struct hw_support support = { GUEST_X86_64, "AMD-V or VT-x", "this image does not drive it yet", 0 };
     return &support;
 }
 
@@ -38,3 +38,5 @@ void hw_vcpu_run(struct hw_vcpu *v, const struct hw_run *run, struct hw_exit *ou
     (void)v, (void)run;
     *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = "this image does not drive it yet" };
 }
+
+void hw_vcpu_put(struct hw_vcpu *v, const struct hw_run *run) { (void)v, (void)run; }
