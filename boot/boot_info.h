@@ -31,6 +31,15 @@ struct boot_info {
 struct mmio_slot { uint64_t base, size_bytes; struct arch_line line; };              /* a virtio-mmio transport; line 0: unknown */
 struct host_buses { struct pci_host pci; struct mmio_slot mmio[BOOT_MAX_MMIO_SLOTS]; unsigned mmio_count; };
 
+/* One that is known, that is none, or one too many, is left out. */
+static inline void buses_add_slot(struct host_buses *b, uint64_t base, uint64_t size_bytes, const struct arch_line *line)
+{
+    for (unsigned i = 0; i < b->mmio_count; i++) {
+        if (b->mmio[i].base == base) return;
+    }
+    if (b->mmio_count < BOOT_MAX_MMIO_SLOTS && base && size_bytes >= 0x200) b->mmio[b->mmio_count++] = (struct mmio_slot){ base, size_bytes, *line };
+}
+
 /* boot/disks.c: drives what lies on the buses, and makes the host's disks known. */
 void host_disks_start(struct host_buses *buses);
 

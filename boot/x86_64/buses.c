@@ -3,7 +3,6 @@
  * the command line (`virtio_mmio.device=SIZE@BASE:IRQ`, as Linux has it, `.device` may be left out) and by ACPI's DSDT.
  * Boot core, while the first 4 GiB are mapped. */
 #include "boot/x86_64/found.h"
-#include "hv/base/bits.h"
 #include "hv/base/string.h"
 
 #define PORT_ADDRESS 0xcf8
@@ -44,14 +43,6 @@ static bool has_config_ports(void)
     return is_there;
 }
 
-void buses_add_slot(struct host_buses *b, uint64_t base, uint64_t size_bytes, const struct arch_line *line)
-{
-    for (unsigned i = 0; i < b->mmio_count; i++) {
-        if (b->mmio[i].base == base) return;
-    }
-    if (b->mmio_count < BOOT_MAX_MMIO_SLOTS && base && size_bytes >= 0x200) b->mmio[b->mmio_count++] = (struct mmio_slot){ base, size_bytes, *line };
-}
-
 static unsigned long number(const char *s, char **end)
 {
     unsigned long v = strtoul(s, end, 0);
@@ -84,29 +75,4 @@ void buses_find(const char *cmdline, const struct x86_64_platform *p, struct hos
         if (!b->pci.ecam) b->pci.last_bus = 255;
     }
     read_words(cmdline, p, b);
-}
-
-/* A look at AML's bytes, without an interpreter: behind each _HID "LNRO0005" (virtio-mmio), the first Memory32Fixed and
- * the first extended interrupt descriptor of the resources that follow (ACPI 6.4.3.4, 6.4.3.6). */
-void aml_find_virtio(const uint8_t *aml, uint32_t length, struct host_buses *b)
-{
-    static const char id[] = "LNRO0005";
-    enum { NEAR = 160, MEMORY = 0x86, MEMORY_BYTES = 12, INTERRUPT = 0x89, INTERRUPT_BYTES = 9 };
-    for (uint32_t at = 0; at + sizeof id - 1 < length; at++) {
-        if (memcmp(aml + at, id, sizeof id - 1)) continue;
-        uint32_t from = at + (uint32_t)sizeof id - 1, to = length - from < NEAR ? length : from + NEAR;
-        uint64_t base = 0, size = 0;
-        struct arch_line line = { 0 };
-        for (uint32_t i = from; i + MEMORY_BYTES <= to; i++) {
-            if (!memcmp(aml + i, id, sizeof id - 1)) break;                      /* the next device's */
-            if (!base && aml[i] == MEMORY && load_le16(aml + i + 1) == MEMORY_BYTES - 3) {
-                base = load_le32(aml + i + 4);
-                size = load_le32(aml + i + 8);
-            } else if (base && aml[i] == INTERRUPT && load_le16(aml + i + 1) == INTERRUPT_BYTES - 3 && aml[i + 4] == 1) {
-                line = (struct arch_line){ load_le32(aml + i + 5), !(aml[i + 3] & 2), aml[i + 3] & 4 };
-                break;
-            }
-        }
-        buses_add_slot(b, base, size, &line);
-    }
 }

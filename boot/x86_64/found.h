@@ -40,7 +40,5 @@ struct acpi_extra { uint16_t uart_port; uint8_t uart_irq; struct host_buses *bus
 bool acpi_read(uint64_t *rsdp, struct x86_64_platform *p, struct acpi_extra *extra);
 bool mptable_read(struct x86_64_platform *p);
 
-/* buses.c: what ACPI did not say of PCI and virtio-mmio, after acpi_read; and its helpers. */
+/* buses.c: what ACPI did not say of PCI and virtio-mmio, after acpi_read. */
 void buses_find(const char *cmdline, const struct x86_64_platform *p, struct host_buses *b);
-void buses_add_slot(struct host_buses *b, uint64_t base, uint64_t size_bytes, const struct arch_line *line);
-void aml_find_virtio(const uint8_t *aml, uint32_t length, struct host_buses *b);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Wall time: the CMOS clock (MC146818), read once at boot by the boot core; from then on the TSC counts. */
 #include "hv/arch/x86_64/x86_64.h"
+#include "hv/base/date.h"
 
 enum { SECONDS = 0, MINUTES = 2, HOURS = 4, DAY = 7, MONTH = 8, YEAR = 9, STATUS_A = 10, STATUS_B = 11 };
 #define UPDATING  0x80u                                  /* in STATUS_A */
@@ -30,13 +31,6 @@ static bool read_once(struct reading *r)
 
 static unsigned from_bcd(uint8_t v)       { return (v >> 4) * 10u + (v & 15u); }
 
-/* Days since 1970-01-01 in the Gregorian calendar; months counted from March, so that the leap day comes last. */
-static uint64_t days(unsigned year, unsigned month, unsigned day)
-{
-    unsigned m = (month + 9) % 12, y = year - (month <= 2);
-    return y * 365ull + y / 4 - y / 100 + y / 400 + (m * 153 + 2) / 5 + day - 1 - 719468;
-}
-
 void x86_64_clock_init(void)
 {
     struct reading a, b;
@@ -53,8 +47,7 @@ void x86_64_clock_init(void)
     for (unsigned i = 0; i < ARRAY_COUNT(field) && !(status & BINARY); i++) *field[i] = (uint8_t)from_bcd(*field[i]);
     unsigned hour = status & HOURS_24 ? a.hour : a.hour % 12 + (is_afternoon ? 12u : 0);
     unsigned year = a.year + (a.century >= 19 && a.century <= 30 ? a.century * 100u : a.year < 70 ? 2000u : 1900u);
-    if (a.month < 1 || a.month > 12 || a.day < 1 || a.day > 31 || hour > 23 || a.minute > 59 || a.second > 60 || year < 1970) return;
-    wall_at_start_s = days(year, a.month, a.day) * 86400 + hour * 3600u + a.minute * 60u + a.second;
+    wall_at_start_s = date_seconds(&(struct date){ year, a.month, a.day, hour, a.minute, a.second });
     read_at_ns = arch_time_ns();
 }
 
