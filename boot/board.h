@@ -4,6 +4,7 @@
  * no tree, what the CPU says of the chip that it is in. docs/porting.md adds one step by step. */
 #pragma once
 #include "boot/boot_info.h"
+#include "drivers/host/framebuffer.h"
 #include "drivers/host/uart.h"
 #include "hv/arch/aarch64/aarch64.h"
 
@@ -19,8 +20,9 @@ struct board {
     struct boot_range ram;                                /* without a loader that tells */
 };
 
-/* What boot works with: the board's, completed by what the loader says. */
+/* What boot works with: the board's, completed by what the loader says, or firmware's tables. */
 struct machine {
+    const char *loader;
     struct aarch64_platform platform;
     struct board_uart uart;                               /* chip NULL: none that we can drive */
     struct boot_range ram[BOOT_MAX_RANGES], reserved[BOOT_MAX_RANGES], no_map[BOOT_MAX_RANGES];
@@ -29,6 +31,12 @@ struct machine {
     const void *seed;                                     /* the loader's randomness; NULL: none */
     int seed_bytes;
     const char *cmdline;
+    const void *tree;                                     /* NULL: none */
+    uint64_t rsdp;                                        /* 0: no ACPI */
+    struct framebuffer screen;                            /* base NULL: none */
+    struct host_buses *buses;                             /* when the loader's tables told of them already */
+    const void *firmware_seed;                            /* as seed, UEFI's */
+    unsigned firmware_seed_bytes;
 };
 
 /* Adds to one of the lists above; a range that is none, or one too many, is left out. */
@@ -41,3 +49,5 @@ extern const struct board board_virt_aarch64, board_zcu102, board_raspi3b;
 
 /* `tree` NULL: there is none. NULL: no board of ours. */
 const struct board *board_find(const void *tree);
+/* The board's chips, or the tree's where that tells of them. */
+void machine_take_board(const struct board *b, const void *tree, struct machine *m);

@@ -2,12 +2,14 @@
 /* From the first C instruction on AArch64 to hospes_main: find the board, map memory, turn on the MMU, console, interrupts
  * and timer, give the free RAM to the page allocator. Boot core only. */
 #include "boot/aarch64/atags.h"
+#include "boot/aarch64/console.h"
 #include "boot/aarch64/fdt_boot.h"
 #include "boot/aarch64/fdt_buses.h"
 #include "boot/board.h"
 #include "hv/arch/aarch64/aarch64.h"
 #include "hv/arch/aarch64/exception.h"
 #include "hv/base/bits.h"
+#include "hv/base/string.h"
 #include "hv/core/entropy.h"
 #include "hv/core/log.h"
 #include "hv/core/page.h"
@@ -18,10 +20,8 @@ extern const char __image_start[], __image_end[];
 static struct machine machine;
 static struct boot_info info;
 static struct host_buses buses;
-static struct uart uart;
-static struct host_console console;
 
-NORETURN void aarch64_boot(uint64_t tree);
+NORETURN void aarch64_boot(uint64_t tree, const struct machine *from_efi);
 
 /* x0, or (QEMU's -kernel with an ELF file) the start of the RAM that we were linked into. */
 static const void *find_tree(uint64_t x0)
@@ -57,8 +57,6 @@ static void give_ram(uint64_t base, uint64_t end)
     page_add_range((host_addr){ base }, end - base);
 }
 
-static void panic_write(const char *text, size_t length) { console.write(&uart, text, length); }
-
 static void log_line(const char *line) { log_error("%s", line); }
 
 static void map_devices(const struct aarch64_platform *p)
@@ -74,39 +72,36 @@ static void map_devices(const struct aarch64_platform *p)
 }
 
 /* The board, and what the loader says. False: no board of ours. */
-static bool find_machine(const void *tree, const void *x0)
+static bool find_machine(uint64_t x0)
 {
+    const void *tree = find_tree(x0);
     const struct board *b = board_find(tree);
     if (!b) return false;
-    machine.platform = b->platform;
-    machine.platform.board = b->name;
-    machine.uart = b->uart;
-    machine.cmdline = "";
+    machine.loader = x0 ? "Linux Image" : "ELF";
+    machine.tree = tree;
+    machine_take_board(b, tree, &machine);
     if (tree) fdt_read_loader(tree, &machine);
-    else atags_read(x0, &machine);
-    if (!b->is_described) fdt_read_chips(tree, AARCH64_READ(mpidr_el1), &machine);
+    else atags_read((const void *)x0, &machine);
     if (!machine.ram_count) machine_add(machine.ram, &machine.ram_count, b->ram.base, b->ram.size_bytes);
-    /* The page at 0 is nobody's: a null pointer shall fault. */
-    machine_add(machine.no_map, &machine.no_map_count, 0, HV_PAGE_BYTES);
-    machine_add(machine.reserved, &machine.reserved_count, 0, HV_PAGE_BYTES);
     return true;
 }
 
-static void start_console(const struct board_uart *u)
+/* One that cannot be drawn on is none. */
+static void check_screen(struct framebuffer *f)
 {
-    if (!u->chip) return;
-    console = (struct host_console){ .name = u->chip->name, .write = u->chip->write, .read = u->chip->read, .ctx = &uart };
-    u->chip->init(&uart, u->base);
-    panic_set_output(panic_write);
+    if (strstr(machine.cmdline, "screen=off") || !framebuffer_is_usable(f)) f->base = NULL;
 }
 
-void aarch64_boot(uint64_t x0)
+void aarch64_boot(uint64_t x0, const struct machine *from_efi)
 {
     const struct boot_range image = { (uint64_t)__image_start, (uint64_t)__image_end - (uint64_t)__image_start };
-    const void *tree = find_tree(x0);
-    if (!find_machine(tree, (const void *)x0)) arch_halt();          /* nothing to say it on */
+    if (from_efi) machine = *from_efi;
+    else if (!find_machine(x0)) arch_halt();              /* nothing to say it on */
+    /* The page at 0 is nobody's: a null pointer shall fault. */
+    machine_add(machine.no_map, &machine.no_map_count, 0, HV_PAGE_BYTES);
+    machine_add(machine.reserved, &machine.reserved_count, 0, HV_PAGE_BYTES);
     aarch64_pens_open(&machine.platform);
-    start_console(&machine.uart);
+    board_console_serial(&machine.uart);
     aarch64_exception_handler(panic_exception);
     aarch64_report_to(log_line);
 
@@ -119,7 +114,10 @@ void aarch64_boot(uint64_t x0)
         subtract(machine.ram[i].base, machine.ram[i].base + machine.ram[i].size_bytes, holes, machine.no_map_count + 1, map_ram);
     }
     map_devices(&machine.platform);
+    check_screen(&machine.screen);
+    if (machine.screen.base) aarch64_map((uint64_t)machine.screen.base, (uint64_t)machine.screen.pitch_bytes * machine.screen.height, AARCH64_SCREEN);
     aarch64_paging_on();
+    if (machine.screen.base) board_console_screen(&machine.screen);
     aarch64_init(&machine.platform);
 
     struct boot_range taken[BOOT_MAX_RANGES + 1];
@@ -130,20 +128,17 @@ void aarch64_boot(uint64_t x0)
         subtract(base, align_down(machine.ram[i].base + machine.ram[i].size_bytes, HV_PAGE_BYTES), taken, machine.reserved_count + 1, give_ram);
     }
 
-    const struct uart_chip *chip = machine.uart.chip;
-    if (chip && aarch64_irq_connect(machine.uart.intid, chip->quiet, &uart)) {
-        console.has_irq = true;
-        chip->listen(&uart);
-    }
     if (machine.initrd.size_bytes) {
         info.modules[info.module_count++] = (struct boot_module){ (const void *)machine.initrd.base, machine.initrd.size_bytes, "initrd" };
     }
     if (machine.seed && machine.seed_bytes > 0) entropy_give("the loader's seed", machine.seed, (size_t)machine.seed_bytes);
-    info.loader = x0 ? "Linux Image" : "ELF";
+    if (machine.firmware_seed_bytes) entropy_give("UEFI", machine.firmware_seed, machine.firmware_seed_bytes);
+    info.loader = machine.loader;
     info.cmdline = machine.cmdline;
-    info.console = chip ? &console : NULL;
-    info.dtb = tree;
-    if (tree) fdt_read_buses(tree, &buses);
-    info.buses = &buses;
+    info.console = board_console_start();
+    info.dtb = machine.tree;
+    info.rsdp = machine.rsdp;
+    info.buses = machine.buses ? machine.buses : &buses;
+    if (machine.tree) fdt_read_buses(machine.tree, info.buses);
     hospes_main(&info);
 }

@@ -1,20 +1,52 @@
 // SPDX-License-Identifier: Apache-2.0
-/* First instructions of the image: the header of a Linux Image (Documentation/arm64/booting), pointers set right for
- * where we are (any multiple of 64 KiB), cleared memory, a stack. Entered at EL3, EL2 or EL1, MMU off, x0 = device tree or 0. */
+/* First instructions of the image: the header of a Linux Image (Documentation/arch/arm64/booting), pointers set right for
+ * where we are (any page), cleared memory, a stack. Entered at EL3, EL2 or EL1, MMU off, x0 = device tree or 0. The same file
+ * is a UEFI application: its PE header (PE Format, "Optional Header") is here too, its entry in efi_entry.S. */
 #include "hv/arch/aarch64/stack.h"
 
     .section .head, "ax"
     .globl _start
 _start:
+    ccmp    x18, #0, #13, pl            /* its bytes are "MZ" and two more; changes nothing but flags */
     b       entry
-    .long   0
     .quad   0x200000                    /* offset from a 2 MiB aligned base as near as may be to the start of RAM */
     .quad   __image_end - _start
     .quad   0x2                         /* little-endian, 4 KiB pages, near the start of RAM */
     .quad   0, 0, 0
     .ascii  "ARM\x64"
-    .long   0
+    .long   pe_header - _start
 
+#define PAGE 0x1000                     /* everything in the file lies where it lies in memory */
+    .balign 8
+pe_header:
+    .ascii  "PE\0\0"
+    .short  0xaa64, 2                   /* ARM64, two sections */
+    .long   0, 0, 0
+    .short  section_table - optional_header, 0x206      /* executable, no line numbers, no debug data; not: relocations stripped */
+optional_header:
+    .short  0x20b, 0                    /* PE32+ */
+    .long   __rodata_start - _start - PAGE              /* code, data, no more */
+    .long   __pe_data_bytes - _start, 0
+    .long   aarch64_efi_entry - _start, PAGE            /* entry, where code begins */
+    .quad   0                           /* preferred base: none */
+    .long   PAGE, PAGE                  /* alignment in memory, in the file */
+    .short  0, 0, 0, 0, 0, 0
+    .long   0, __image_end - _start, PAGE, 0            /* sizes of the image and of its headers; checksum */
+    .short  10, 0x100                   /* EFI application, needs no page both writable and executable */
+    .quad   0, 0, 0, 0
+    .long   0, 6
+    .quad   0, 0, 0, 0, 0, 0            /* no directories: aarch64_relocate is ours */
+section_table:
+    .ascii  ".text\0\0\0"
+    .long   __rodata_start - _start - PAGE, PAGE, __rodata_start - _start - PAGE, PAGE
+    .long   0, 0, 0
+    .long   0x60000020                  /* code, executable, readable */
+    .ascii  ".data\0\0\0"               /* constants with it: pointers among them are set right */
+    .long   __pe_data_bytes - _start, __rodata_start - _start, __pe_data_file_bytes - _start, __rodata_start - _start
+    .long   0, 0, 0
+    .long   0xc0000040                  /* data, readable, writable */
+
+    .text
 entry:
     msr     daifset, #15
     mov     x20, x0
@@ -28,7 +60,7 @@ park:
     wfi
     b       park
 boot_core:
-    adr     x0, _start
+    adrp    x0, _start
     bl      aarch64_relocate
     adrp    x1, __bss_start
     add     x1, x1, :lo12:__bss_start
@@ -37,6 +69,11 @@ boot_core:
 1:  stp     xzr, xzr, [x1], #16
     cmp     x1, x2
     b.lo    1b
+    mov     x19, xzr
+
+/* x20: device tree or 0, x19: the machine as UEFI told of it, or 0. What the image has in memory is not in caches. */
+    .globl aarch64_own_level
+aarch64_own_level:
     mrs     x22, CurrentEL
     bl      aarch64_enter_el            /* -> x0: EL we run at */
     cmp     x22, #(3 << 2)
@@ -56,6 +93,7 @@ boot_core:
     mov     x29, xzr
     mov     x30, xzr
     mov     x0, x20
+    mov     x1, x19
     b       aarch64_boot
 
 /* x0: where _start is, at whose distance from the linked one all pointers in the image's data are set right (ELF for the

@@ -25,3 +25,12 @@ const struct board *board_find(const void *tree)
     }
     return NULL;
 }
+
+void machine_take_board(const struct board *b, const void *tree, struct machine *m)
+{
+    m->platform = b->platform;
+    m->platform.board = b->name;
+    m->uart = b->uart;
+    m->cmdline = "";
+    if (!b->is_described) fdt_read_chips(tree, AARCH64_READ(mpidr_el1), m);
+}

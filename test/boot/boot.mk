@@ -3,7 +3,8 @@
 # boot/main.c.
 SELFTEST_HOST_SRCS_x86_64  := boot/acpi.c $(wildcard hv/arch/x86_64/*.c hv/arch/x86_64/*.S boot/x86_64/*.c boot/x86_64/*.S) \
     $(addprefix drivers/host/,uart_ns16550.c console_fan.c ps2_keyboard.c framebuffer.c fb_console.c terminal.c palette.c font.c) $(FONT_SRCS:$(BUILD)/%=%)
-SELFTEST_HOST_SRCS_aarch64 := $(wildcard hv/arch/aarch64/*.c hv/arch/aarch64/*.S boot/aarch64/*.c boot/aarch64/*.S boot/boards/*.c) $(addprefix drivers/host/,uart_pl011.c uart_cadence.c)
+SELFTEST_HOST_SRCS_aarch64 := boot/acpi.c $(wildcard hv/arch/aarch64/*.c hv/arch/aarch64/*.S boot/aarch64/*.c boot/aarch64/*.S boot/boards/*.c) \
+    $(addprefix drivers/host/,uart_pl011.c uart_cadence.c console_fan.c framebuffer.c fb_console.c terminal.c palette.c font.c) $(FONT_SRCS:$(BUILD)/%=%)
 SELFTEST_LIBS_aarch64      := $(FDT_OBJ_NAMES:%=$(BUILD)/obj/aarch64/third_party/libfdt/%.o)
 BOOT_TOOLS_x86_64  := qemu-system-x86_64 ovmf bochs grub-mkrescue grub-pc-bin grub-efi-amd64-bin xorriso mtools
 BOOT_TOOLS_aarch64 := qemu-system-aarch64

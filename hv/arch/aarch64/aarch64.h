@@ -35,13 +35,14 @@ struct aarch64_platform {
     uint32_t timer_hyp_intid, timer_virt_intid;           /* 0: none */
     uint32_t timer_hz;                                    /* 0: as CNTFRQ says */
     uint64_t rtc;                                         /* a register that counts seconds since 1970 */
+    uint64_t wall_at_boot_s;                              /* without one: what firmware's clock said; 0: it has none either */
 };
 
 extern bool aarch64_at_el2;                               /* set by entry, constant afterwards */
 extern bool aarch64_from_el3;                             /* there is no firmware below us */
 
 /* paging.c. map is for the boot core before interrupts come on; a range that is mapped already keeps its first meaning. */
-enum aarch64_memory { AARCH64_RAM, AARCH64_CODE, AARCH64_RODATA, AARCH64_DEVICE };
+enum aarch64_memory { AARCH64_RAM, AARCH64_CODE, AARCH64_RODATA, AARCH64_DEVICE, AARCH64_SCREEN };
 void aarch64_map(uint64_t base, uint64_t size_bytes, enum aarch64_memory kind);
 void aarch64_map_image(void);                             /* sections W^X, stacks with guard pages */
 void aarch64_paging_on(void);

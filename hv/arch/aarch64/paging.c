@@ -6,14 +6,14 @@
 #include "hv/base/assert.h"
 #include "hv/base/bits.h"
 
-#define TABLE_COUNT 96
+#define TABLE_COUNT 320                                   /* four for each end of BOOT_MAX_RANGES pieces of RAM, and devices */
 
 static uint64_t tables[TABLE_COUNT][512] ALIGNED(4096);
 static unsigned tables_used = 1;                          /* [0] is the root */
 static bool is_on;
 
-enum { MEM_DEVICE_NGNRNE, MEM_NORMAL_WB };
-#define MAIR_VALUE 0xff00ull
+enum { MEM_DEVICE_NGNRNE, MEM_NORMAL_WB, MEM_NORMAL_NC };
+#define MAIR_VALUE 0x44ff00ull
 
 #define DESC_VALID     1ull
 #define DESC_TABLE     2ull                               /* and page, at level 3 */
@@ -33,6 +33,7 @@ static uint64_t attributes(enum aarch64_memory kind)
     case AARCH64_RODATA: return base | DESC_INNER | never | DESC_READ_ONLY | MEM_NORMAL_WB << 2;
     case AARCH64_CODE:   return base | DESC_INNER | DESC_READ_ONLY | (aarch64_at_el2 ? 0 : DESC_XN) | MEM_NORMAL_WB << 2;
     case AARCH64_DEVICE: return base | never | MEM_DEVICE_NGNRNE << 2;
+    case AARCH64_SCREEN: return base | never | MEM_NORMAL_NC << 2;       /* writes may be gathered */
     }
     return 0;
 }

@@ -5,7 +5,7 @@
 
 static uint64_t boot_count, ns_per_tick_q32, ticks_per_ns_q32;   /* Q32: fractions in 2^-32 */
 static uint32_t hz, intid;
-static uint64_t rtc;
+static uint64_t rtc, wall_at_boot_s;
 
 #define CTL_ENABLE 1u
 
@@ -27,6 +27,7 @@ void aarch64_timer_init(const struct aarch64_platform *p)
     ticks_per_ns_q32 = ((uint64_t)hz << 32) / 1000000000u;
     intid = aarch64_at_el2 ? p->timer_hyp_intid : p->timer_virt_intid;
     rtc = p->rtc;
+    wall_at_boot_s = p->wall_at_boot_s;
     boot_count = count();
 }
 
@@ -55,4 +56,8 @@ void arch_timer_set(uint64_t deadline_ns)
     control(CTL_ENABLE);
 }
 
-uint64_t arch_wall_time_s(void) { return rtc ? aarch64_mmio_read32(rtc) : 0; }
+uint64_t arch_wall_time_s(void)
+{
+    if (rtc) return aarch64_mmio_read32(rtc);
+    return wall_at_boot_s ? wall_at_boot_s + arch_time_ns() / 1000000000 : 0;
+}
