@@ -42,4 +42,5 @@ help:                             ## this list
 	@echo "    the machine:  HOSTMEM=1024  CPU=... as the emulator names it"
 	@echo "      x86_64:     MACHINE=q35|pc|microvm  IMAGE=elf|iso  FIRMWARE=bios|uefi  SCREEN=gtk|sdl|vnc=:1 (iso)  EMULATOR=qemu|bochs (boot)"
 	@echo "      aarch64:    MACHINE=virt|zcu102|raspi3b  GIC=2|3 (virt)  EL=1|2 (virt, zcu102)"
+	@echo "                  FIRMWARE=uefi  TABLES=acpi|dtb  IMAGE=fat|img  SCREEN=gtk|sdl|vnc=:1 (virt)"
 	@echo "  for an image: BUNDLE=FILE, the guests linked into it; $(BUILD)/guests/GUEST.cpio is a guest of ours"

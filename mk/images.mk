@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-# The images: hosted/hospes, x86_64/hospes.{elf,iso}, aarch64/hospes.{elf,img}.
-.PHONY: hosted x86_64 aarch64 iso
+# The images: hosted/hospes, x86_64/hospes.{elf,iso}, aarch64/hospes.{elf,img,fat}.
+.PHONY: hosted x86_64 aarch64 iso fat
 hosted:  $(BUILD)/hosted/hospes                                   ## the hypervisor as a Linux process
 x86_64:  $(BUILD)/x86_64/hospes.elf                               ## PVH and Multiboot2 image
 iso:     $(BUILD)/x86_64/hospes.iso                               ## GRUB image for BIOS and UEFI
-aarch64: $(BUILD)/aarch64/hospes.img                              ## Linux Image format, and .elf
+aarch64: $(BUILD)/aarch64/hospes.img                              ## Linux Image and UEFI application in one, and .elf
+fat:     $(BUILD)/aarch64/hospes.fat                              ## a volume that AArch64 UEFI boots
 
 HOSTED_MAIN := $(wildcard boot/hosted/*.c)
 $(BUILD)/hosted/hospes: $(call objs,hosted) $(HOSTED_MAIN:%=$(BUILD)/obj/hosted/%.o)
@@ -48,6 +49,10 @@ $(BUILD)/x86_64/hospes.iso: $(BUILD)/x86_64/hospes.elf tools/mkiso.sh
 
 $(BUILD)/aarch64/hospes.img: $(BUILD)/aarch64/hospes.elf
 	$(Q)$(OBJCOPY_aarch64) -O binary $< $@
+
+$(BUILD)/aarch64/hospes.fat: $(BUILD)/aarch64/hospes.img tools/mkefi.sh
+	@echo "  FAT     $@"
+	$(Q)tools/mkefi.sh $< $@
 
 # A bundle is a cpio archive (newc) of hospes.conf and the files it names.
 $(BUILD)/guests/demo.cpio: $(BUILD)/guests/demo/kernel $(BUILD)/guests/demo/vm.conf tools/mkbundle.sh

@@ -2,7 +2,7 @@
 # `make run` (at the keyboard: the monitor, or one guest's console) and `make boot` (for scripts). All work is in tools/boot.sh.
 GUEST   ?= demo
 HOST    ?= x86_64
-export SCREEN HOST VCPUS CORES MODE MACHINE CPU MEMORY HOSTMEM IMAGE GIC EL TIMEOUT EMULATOR DISK CMDLINE FIRMWARE HOSTDISK HOSTBUS
+export SCREEN HOST VCPUS CORES MODE MACHINE CPU MEMORY HOSTMEM IMAGE GIC EL TIMEOUT EMULATOR DISK CMDLINE FIRMWARE TABLES HOSTDISK HOSTBUS
 # A folder of one's own in $(BUILD)/guests is a guest as well, and needs no building.
 BUILT_GUESTS := demo demo-riscv64 conform-riscv64 $(REAL_GUESTS)
 .PHONY: run boot

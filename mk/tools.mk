@@ -9,7 +9,9 @@ TOOLS_hosted  :=
 TOOLS_linux-riscv64  := gzip flex bison bc
 TOOLS_debian-riscv64 := gzip
 TOOLS_run     = $(TOOLS_common) $(if $(filter bochs,$(EMULATOR)),bochs,$(TOOLS_$(HOST))) $(TOOLS_$(GUEST)) \
-                $(if $(filter iso,$(IMAGE))$(filter bochs,$(EMULATOR))$(filter uefi,$(FIRMWARE)),$(TOOLS_iso)) $(if $(filter uefi,$(FIRMWARE)),ovmf)
+                $(if $(filter iso,$(IMAGE))$(filter bochs,$(EMULATOR)),$(TOOLS_iso)) $(if $(filter uefi,$(FIRMWARE)),$(TOOLS_uefi_$(HOST)))
 TOOLS_iso     := grub-mkrescue grub-pc-bin grub-efi-amd64-bin xorriso mtools
-TOOLS_test     = $(TOOLS_common) $(TOOLS_x86_64) $(TOOLS_aarch64) $(TOOLS_iso) $(TOOLS_linux-riscv64) ovmf bochs expect mke2fs \
+TOOLS_uefi_x86_64  := $(TOOLS_iso) ovmf
+TOOLS_uefi_aarch64 := mtools aavmf
+TOOLS_test     = $(TOOLS_common) $(TOOLS_x86_64) $(TOOLS_aarch64) $(TOOLS_iso) $(TOOLS_linux-riscv64) ovmf aavmf bochs expect mke2fs \
                  riscv64-linux-gnu-objdump clang clang-rt libunicorn python3 $(if $(shell command -v qemu-riscv64-static),,qemu-riscv64)

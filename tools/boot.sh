@@ -17,14 +17,16 @@ word() {
 }
 case $HOST in
 x86_64)  machines='q35|pc|microvm' images='elf|iso' ;;
-aarch64) machines='virt|zcu102|raspi3b' images='img' ;;
+aarch64) machines='virt|zcu102|raspi3b' images='img|fat' ;;
 *)       machines= images= ;;
 esac
 word HOST     'x86_64|aarch64|hosted' "$HOST" "One of x86_64, aarch64, hosted."
 word EMULATOR 'qemu|bochs' 'x86_64 aarch64 hosted' "qemu or bochs."
 word MACHINE  "$machines" 'x86_64 aarch64' "One of ${machines//|/, }."
 word IMAGE    "$images" 'x86_64 aarch64' "One of ${images//|/, }."
-word FIRMWARE 'bios|uefi' 'x86_64' "bios or uefi."
+firmwares='bios|uefi'; [ "$HOST" != aarch64 ] || firmwares=uefi
+word FIRMWARE "$firmwares" 'x86_64 aarch64' "${firmwares/|/ or }."
+word TABLES   'acpi|dtb' 'aarch64' "acpi or dtb: what firmware describes the machine by."
 word CPU      '[a-z0-9A-Z].*' 'x86_64 aarch64' "A CPU model of the emulator."
 word HOSTMEM  '[1-9][0-9]*[MG]?' 'x86_64 aarch64' "The machine's memory in MiB, or with M or G."
 word GIC      '2|3' 'aarch64' "2 or 3."
@@ -39,6 +41,12 @@ word MODE     'interpreter|auto|jit|hardware' 'x86_64 aarch64 hosted' "One of in
 if [ "${FIRMWARE:-}" = uefi ] && [ "$HOST" = x86_64 ]; then
     [ "${IMAGE:-iso}" = iso ] || die "FIRMWARE=uefi starts an image for GRUB: not IMAGE=$IMAGE"
     IMAGE=iso
+fi
+if [ "$HOST" = aarch64 ]; then
+    [ -z "${TABLES:-}" ] || [ "${FIRMWARE:-}" = uefi ] || die "TABLES are firmware's: only with FIRMWARE=uefi"
+    [ "${IMAGE:-img}" = img ] || [ "${FIRMWARE:-}" = uefi ] || die "IMAGE=fat is what firmware boots: only with FIRMWARE=uefi"
+    [ -z "${FIRMWARE:-}" ] || [ "${MACHINE:-virt}" = virt ] || die "FIRMWARE=uefi is for MACHINE=virt"
+    [ -z "${FIRMWARE:-}" ] || IMAGE=${IMAGE:-fat}
 fi
 case $HOST,${MACHINE:-virt} in
 aarch64,zcu102)
@@ -132,11 +140,23 @@ aarch64,*)
     tools/need.sh qemu-system-aarch64
     level=on; [ "${EL:-2}" = 2 ] || level=off
     case ${MACHINE:-virt} in
-    virt)    set -- -M "virt,virtualization=$level,gic-version=${GIC:-3}" -cpu "${CPU:-cortex-a57}" -smp "$cores" -m "${HOSTMEM:-1024}" ;;
+    virt)    acpi=; [ "${TABLES:-acpi}" = acpi ] || acpi=,acpi=off
+             set -- -M "virt,virtualization=$level,gic-version=${GIC:-3}$acpi" -cpu "${CPU:-cortex-a57}" -smp "$cores" -m "${HOSTMEM:-1024}" ;;
     zcu102)  set -- -M "xlnx-zcu102,virtualization=$level" -audiodev none,id=silent -smp "$cores" -m "${HOSTMEM:-1024}" ;;
     raspi3b) set -- -M raspi3b -smp 4 -m 1024 ;;
     esac
-    set -- qemu-system-aarch64 "$@" -kernel "$B/aarch64/hospes.img" -initrd "$tmp/bundle.cpio" -append "$words" ;;
+    set -- qemu-system-aarch64 "$@"
+    if [ "${FIRMWARE:-}" = uefi ]; then
+        tools/need.sh aavmf
+        set -- "$@" -bios /usr/share/qemu-efi-aarch64/QEMU_EFI.fd
+        case ${SCREEN:-none} in none) ;; *) set -- "$@" -device ramfb ;; esac
+    fi
+    if [ "${IMAGE:-img}" = fat ]; then                    # as SCSI: our own disks are virtio-blk, and keep their numbers
+        tools/mkefi.sh "$B/aarch64/hospes.img" "$tmp/boot.fat" "$words" "$tmp/bundle.cpio"
+        set -- "$@" -device virtio-scsi-pci -drive "if=none,id=boot,format=raw,readonly=on,file=$tmp/boot.fat" -device scsi-hd,drive=boot
+    else
+        set -- "$@" -kernel "$B/aarch64/hospes.img" -initrd "$tmp/bundle.cpio" -append "$words"
+    fi ;;
 esac
 case $1 in qemu-*) set -- "$@" -display "${SCREEN:-none}" -serial mon:stdio -no-reboot ;; esac
 case $1,${MACHINE:-} in qemu-*,zcu102) ;; qemu-*) set -- "$@" -net none ;; esac      # that board's network is soldered on

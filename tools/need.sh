@@ -38,7 +38,7 @@ qemu-aarch64                qemu-user                           -
 qemu-x86_64                 qemu-user                           -
 qemu-ppc64le                qemu-user                           -
 ovmf                        ovmf                                /usr/share/OVMF/OVMF_CODE*.fd
-aavmf                       qemu-efi-aarch64                    /usr/share/AAVMF/AAVMF_CODE.fd
+aavmf                       qemu-efi-aarch64                    /usr/share/qemu-efi-aarch64/QEMU_EFI.fd
 bochs                       bochs,bochs-term,bochsbios,vgabios  -
 grub-mkrescue               grub-common                         -
 grub-pc-bin                 grub-pc-bin                         /usr/lib/grub/i386-pc/multiboot2.mod

@@ -112,9 +112,19 @@ static const char *read_offered(struct efi_boot_services *bs, struct boot_range 
     return why;
 }
 
+/* What follows initrd= where that begins a word; NULL: nowhere. */
+static const char *named(const char *cmdline)
+{
+    static const char word[] = "initrd=";
+    for (const char *at = cmdline; (at = strstr(at, word)); at++) {
+        if (at == cmdline || at[-1] == ' ') return at + sizeof word - 1;
+    }
+    return NULL;
+}
+
 const char *efi_read_bundle(struct efi_boot_services *bs, const struct efi_loaded_image *image, const char *cmdline, struct boot_range *out)
 {
-    const char *word = strstr(cmdline, "initrd="), *name = word ? word + 7 : BUNDLE_NAME, *space = strchr(name, ' ');
+    const char *word = named(cmdline), *name = word ? word : BUNDLE_NAME, *space = strchr(name, ' ');
     struct file *f = open_beside(bs, image, name, space ? (size_t)(space - name) : strlen(name));
     *out = (struct boot_range){ 0, 0 };
     if (!f) return word ? "the file that initrd= names is not there" : read_offered(bs, out);
@@ -125,11 +135,15 @@ const char *efi_read_bundle(struct efi_boot_services *bs, const struct efi_loade
 
 void efi_read_words(struct efi_boot_services *bs, const struct efi_loaded_image *image, char *out, size_t cap_bytes)
 {
-    uint64_t bytes = cap_bytes - 1;
+    uint64_t bytes = 0, part;
     struct file *f = open_beside(bs, image, WORDS_NAME, sizeof WORDS_NAME - 1);
     out[0] = 0;
     if (!f) return;
-    if (f->read(f, &bytes, out) != EFI_SUCCESS) bytes = 0;
+    do {
+        part = cap_bytes - 1 - bytes;
+        if (f->read(f, &part, out + bytes) != EFI_SUCCESS || part > cap_bytes - 1 - bytes) break;
+        bytes += part;
+    } while (part);
     (void)f->close(f);
     for (uint64_t i = 0; i < bytes; i++) {
         if (out[i] == '\n' || out[i] == '\r' || out[i] == '\t') out[i] = ' ';
