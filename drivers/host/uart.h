@@ -17,5 +17,27 @@ struct uart_chip {
     void   (*listen)(struct uart *u);                     /* the interrupt is wired: let it come */
 };
 
+/* ---- for the chips ---- */
+static inline volatile uint32_t *uart_reg(const struct uart *u, unsigned offset) { return (volatile uint32_t *)(u->base + offset); }
+
+/* Where a letter goes: into `data`, when `status` no longer says `full`, or after a while all the same. */
+struct uart_sender { unsigned data, status; uint32_t full; };
+
+/* One letter. */
+static inline void uart_put(const struct uart *u, const struct uart_sender *s, char c)
+{
+    for (unsigned i = 0; i < 10000000 && *uart_reg(u, s->status) & s->full; i++) {}
+    *uart_reg(u, s->data) = (uint8_t)c;
+}
+
+/* A text, CR before LF. */
+static inline void uart_send(const struct uart *u, const struct uart_sender *s, const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\n') uart_put(u, s, '\r');
+        uart_put(u, s, text[i]);
+    }
+}
+
 /* Arm's PL011; Cadence's, of Zynq chips. */
 extern const struct uart_chip uart_pl011, uart_cadence;

@@ -13,49 +13,36 @@ enum { CR = 0x00, IER = 0x08, IDR = 0x0c, ISR = 0x14, RXTOUT = 0x1c, RXWM = 0x20
 #define SR_TX_FULL  (1u << 4)
 #define INT_RX      1u                                    /* as many wait as RXWM says */
 
-static volatile uint32_t *reg(const struct uart *u, unsigned offset) { return (volatile uint32_t *)(u->base + offset); }
-
 static void init(struct uart *u, uintptr_t base)
 {
     *u = (struct uart){ .base = base };
-    *reg(u, IDR) = ~0u;
-    *reg(u, CR) = (*reg(u, CR) & ~(CR_RX_OFF | CR_TX_OFF)) | CR_RX_ON | CR_TX_ON;
-    *reg(u, RXTOUT) = 0;
-    *reg(u, RXWM) = 1;
-    *reg(u, ISR) = ~0u;
+    *uart_reg(u, IDR) = ~0u;
+    *uart_reg(u, CR) = (*uart_reg(u, CR) & ~(CR_RX_OFF | CR_TX_OFF)) | CR_RX_ON | CR_TX_ON;
+    *uart_reg(u, RXTOUT) = 0;
+    *uart_reg(u, RXWM) = 1;
+    *uart_reg(u, ISR) = ~0u;
 }
 
-static void put(const struct uart *u, char c)
-{
-    for (unsigned i = 0; i < 10000000 && *reg(u, SR) & SR_TX_FULL; i++) {}
-    *reg(u, FIFO) = (uint8_t)c;
-}
+static const struct uart_sender sender = { FIFO, SR, SR_TX_FULL };
 
-static void write(void *uart, const char *text, size_t length)
-{
-    const struct uart *u = uart;
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\n') put(u, '\r');
-        put(u, text[i]);
-    }
-}
+static void write(void *uart, const char *text, size_t length) { uart_send(uart, &sender, text, length); }
 
 static size_t read(void *uart, char *out, size_t cap_bytes)
 {
     const struct uart *u = uart;
     size_t n = 0;
-    *reg(u, ISR) = INT_RX;
-    while (n < cap_bytes && !(*reg(u, SR) & SR_RX_EMPTY)) out[n++] = (char)*reg(u, FIFO);
-    if (u->has_irq && n < cap_bytes) *reg(u, IER) = INT_RX;
+    *uart_reg(u, ISR) = INT_RX;
+    while (n < cap_bytes && !(*uart_reg(u, SR) & SR_RX_EMPTY)) out[n++] = (char)*uart_reg(u, FIFO);
+    if (u->has_irq && n < cap_bytes) *uart_reg(u, IER) = INT_RX;
     return n;
 }
 
-static void quiet(void *uart) { *reg(uart, IDR) = INT_RX; }
+static void quiet(void *uart) { *uart_reg(uart, IDR) = INT_RX; }
 
 static void listen(struct uart *u)
 {
     u->has_irq = true;
-    *reg(u, IER) = INT_RX;
+    *uart_reg(u, IER) = INT_RX;
 }
 
 const struct uart_chip uart_cadence = { "cadence", { "cdns,uart-r1p12", "cdns,uart-r1p8", "xlnx,xuartps" }, init, write, read, quiet, listen };

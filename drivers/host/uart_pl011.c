@@ -12,51 +12,38 @@ enum { DR = 0x00, FR = 0x18, LCR_H = 0x2c, CR = 0x30, IFLS = 0x34, IMSC = 0x38, 
 #define CR_ON    (1u | 1u << 8 | 1u << 9)                 /* UARTEN, TXE, RXE */
 #define INT_RX   (1u << 4 | 1u << 6)                      /* receive level, receive timeout */
 
-static volatile uint32_t *reg(const struct uart *u, unsigned offset) { return (volatile uint32_t *)(u->base + offset); }
-
 static void init(struct uart *u, uintptr_t base)
 {
     *u = (struct uart){ .base = base };
-    *reg(u, IMSC) = 0;
-    *reg(u, ICR) = 0x7ff;
-    *reg(u, LCR_H) |= LCR_FEN | LCR_8BIT;
-    *reg(u, IFLS) = 0;                                    /* tell of one eighth full */
-    *reg(u, CR) |= CR_ON;
+    *uart_reg(u, IMSC) = 0;
+    *uart_reg(u, ICR) = 0x7ff;
+    *uart_reg(u, LCR_H) |= LCR_FEN | LCR_8BIT;
+    *uart_reg(u, IFLS) = 0;                               /* tell of one eighth full */
+    *uart_reg(u, CR) |= CR_ON;
 }
 
-static void put(const struct uart *u, char c)
-{
-    for (unsigned i = 0; i < 10000000 && *reg(u, FR) & FR_TXFF; i++) {}
-    *reg(u, DR) = (uint8_t)c;
-}
+static const struct uart_sender sender = { DR, FR, FR_TXFF };
 
-static void write(void *uart, const char *text, size_t length)
-{
-    const struct uart *u = uart;
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == '\n') put(u, '\r');
-        put(u, text[i]);
-    }
-}
+static void write(void *uart, const char *text, size_t length) { uart_send(uart, &sender, text, length); }
 
 static size_t read(void *uart, char *out, size_t cap_bytes)
 {
     const struct uart *u = uart;
     size_t n = 0;
-    while (n < cap_bytes && !(*reg(u, FR) & FR_RXFE)) {
-        uint32_t data = *reg(u, DR);
+    while (n < cap_bytes && !(*uart_reg(u, FR) & FR_RXFE)) {
+        uint32_t data = *uart_reg(u, DR);
         if (!(data & 0x700)) out[n++] = (char)data;       /* framing, parity, break: no character */
     }
-    if (u->has_irq && n < cap_bytes) *reg(u, IMSC) = INT_RX;
+    if (u->has_irq && n < cap_bytes) *uart_reg(u, IMSC) = INT_RX;
     return n;
 }
 
-static void quiet(void *uart) { *reg(uart, IMSC) = 0; }
+static void quiet(void *uart) { *uart_reg(uart, IMSC) = 0; }
 
 static void listen(struct uart *u)
 {
     u->has_irq = true;
-    *reg(u, IMSC) = INT_RX;
+    *uart_reg(u, IMSC) = INT_RX;
 }
 
 const struct uart_chip uart_pl011 = { "pl011", { "arm,pl011" }, init, write, read, quiet, listen };
