@@ -44,6 +44,8 @@ struct isa_ops {
     void           (*reg_written)(struct vcpu *v, unsigned reg);
     /* Where guest code would read `at` from now: by its tables and its translation, whatever the rights; nothing changes. False: nowhere. */
     bool           (*peek)       (const struct vcpu *v, guest_addr at, guest_phys_addr *out);
+    /* What loads and stores from now may do there, and whether it could be run, of PERM_*, as if accessed and dirty bits were set; nothing changes. */
+    unsigned       (*rights)     (const struct vcpu *v, guest_addr at);
     const char    *(*irq_name)   (unsigned cause);       /* by the number that vcpu_exits.irq counts under; NULL: no such cause */
     unsigned       (*privilege)  (const struct vcpu *v); /* 0 user; for displays and page faults' is_user */
     const struct native_ops *native;                     /* when the host's CPU runs it; NULL: never */

@@ -92,6 +92,33 @@ static void show_memory(struct call *c, bool is_physical)
 static void x(struct call *c)        { show_memory(c, false); }
 static void physical(struct call *c) { show_memory(c, true); }
 
+/* RAM, or the device at an address. */
+static const char *what_is_at(const struct vm *vm, guest_phys_addr at)
+{
+    if (gmem_is_ram(&vm->gmem, at, 1)) return "RAM";
+    for (unsigned i = 0; i < vm->bus.count; i++) {
+        const struct mmio_region *r = &vm->bus.region[i];
+        if (at.v - r->base.v < r->size_bytes) return vm->device_name[i];
+    }
+    return "nothing there";
+}
+
+static void trans(struct call *c)
+{
+    struct vm *vm = want_vm(c, 0);
+    struct vcpu *v;
+    guest_phys_addr to;
+    uint64_t at;
+    unsigned rights;
+    if (!vm || !want_number(c, 1, "address", &at) || !want_vcpu(c, vm, 2, &v)) return;
+    if (vm_failed(vm_translate(vm, v->id, guest_addr_make(at), &to, &rights))) {
+        fail(c, "0x%lx is not mapped for vCPU %u of %s", (unsigned long)at, v->id, vm->name);
+        return;
+    }
+    say("0x%lx -> 0x%lx  %c%c%c  %s\n", (unsigned long)at, (unsigned long)to.v, rights & PERM_READ ? 'r' : '-', rights & PERM_WRITE ? 'w' : '-',
+        rights & PERM_EXECUTE ? 'x' : '-', what_is_at(vm, to));
+}
+
 static void poke(struct call *c)
 {
     struct vm *vm = want_vm(c, 0);
@@ -165,6 +192,7 @@ static const struct command commands[] = {
     { "disas",        "VM [VCPU] [ADDR|pc] [N]", "N instructions from there",                 disas },
     { "x",            "VM ADDR [BYTES] [VCPU]",  "memory as that vCPU sees it",               x },
     { "xp",           "VM ADDR [BYTES]",         "physical memory",                           physical },
+    { "trans",        "VM ADDR [VCPU]",         "physical address and rights, as that vCPU's tables have them", trans },
     { "poke",         "VM ADDR SIZE VALUE",      "writes memory as vCPU 0 sees it",           poke },
     { "step",         "VM [VCPU] [N]",           "N instructions of one vCPU, the others stand still", step },
     { "break add",    "VM ADDR",                 "the VM pauses before it runs what is there", break_add },

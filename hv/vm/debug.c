@@ -158,3 +158,13 @@ struct vm_error vm_write_memory(struct vm *vm, unsigned vcpu, bool is_physical, 
     }
     return e;
 }
+
+struct vm_error vm_translate(struct vm *vm, unsigned vcpu, guest_addr at, guest_phys_addr *out, unsigned *rights)
+{
+    if (vcpu >= vm->config.vcpu_count) return invalid("there is no such vCPU");
+    const struct vcpu *v = &vm->vcpus[vcpu];
+    bool was_running = vm_hold(vm), is_mapped = v->isa->peek(v, at, out);
+    *rights = is_mapped ? v->isa->rights(v, at) : 0;
+    if (was_running) vm_release(vm);
+    return is_mapped ? VM_SUCCESS : vm_error_at(VM_MEMORY_INVALID_ADDRESS, at);
+}

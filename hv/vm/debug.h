@@ -20,3 +20,7 @@ NODISCARD struct vm_error vm_step(struct vm *vm, unsigned vcpu, unsigned count, 
  * Writing: Paused or Created; code is noticed. */
 NODISCARD struct vm_error vm_read_memory (struct vm *vm, unsigned vcpu, bool is_physical, uint64_t at, void *out, size_t size_bytes);
 NODISCARD struct vm_error vm_write_memory(struct vm *vm, unsigned vcpu, bool is_physical, uint64_t at, const void *in, size_t size_bytes);
+
+/* Where the vCPU's loads and stores would go, and what of PERM_* they may do there; nothing changes. Any state.
+ * Memory(InvalidAddress): it is not mapped. */
+NODISCARD struct vm_error vm_translate(struct vm *vm, unsigned vcpu, guest_addr at, guest_phys_addr *out, unsigned *rights);

@@ -180,5 +180,12 @@ TEST(debug_virtual_reads_ask_no_rights_and_leave_no_mark)
     CHECK(!vm_failed(vm_read_memory(vm, 0, true, table, &seen, 8)) && seen == pte);
     struct vm_error e = vm_read_memory(vm, 0, false, 0x40000000, &word, 4);
     CHECK(e.kind == VM_MEMORY_INVALID_ADDRESS && e.addr.v == 0x40000000);
+    guest_phys_addr to;
+    unsigned rights;
+    CHECK(!vm_failed(vm_translate(vm, 0, guest_addr_make(0x212345), &to, &rights)) && to.v == 0x80212345 && rights == PERM_EXECUTE);
+    e = vm_translate(vm, 0, guest_addr_make(0x40000000), &to, &rights);
+    CHECK(e.kind == VM_MEMORY_INVALID_ADDRESS && e.addr.v == 0x40000000 && !rights);
+    CHECK(vm_translate(vm, 1, guest_addr_make(0), &to, &rights).kind == VM_CORE_INVALID_PARAMETER);
+    CHECK(!vm_failed(vm_read_memory(vm, 0, true, table, &seen, 8)) && seen == pte);
     one_end(vm);
 }

@@ -51,6 +51,7 @@ const struct isa_ops RISCV64_ISA = {
     .deadline = rv_deadline,
     .reg_written = rv_reg_written,
     .peek = rv_peek,
+    .rights = rv_rights,
     .irq_name = rv_irq_name,
     .privilege = rv_privilege_of,
 };

@@ -164,15 +164,32 @@ bool rv_walk(struct mmu *m, guest_addr at, enum access_type how, unsigned contex
     return page_fault(&w);
 }
 
-bool rv_peek(const struct vcpu *v, guest_addr at, guest_phys_addr *out)
+/* In the context of its loads and stores; the tables are only read. */
+static bool look_up(const struct vcpu *v, guest_addr at, guest_phys_addr *gpa, unsigned *perms)
 {
     struct fault why;
     struct leaf leaf;
-    struct mmu *m = (struct mmu *)&v->mmu;              /* find_leaf only reads */
+    struct mmu *m = (struct mmu *)&v->mmu;
     const struct walk w = { m, (struct rv_csrs *)rv_csrs_const(v), at, ACCESS_READ, m->data_context, &why };
-    *out = guest_phys_addr_make(at.v);
+    *gpa = guest_phys_addr_make(at.v);
+    *perms = PERM_READ | PERM_WRITE | PERM_EXECUTE;
     if (!rv_context_is_translated(w.context)) return true;
     if (!find_leaf(&w, &leaf)) return false;
-    *out = guest_phys_addr_make((leaf.pte & PTE_PPN) >> PTE_PPN_SHIFT << 12 | (at.v & ((1ull << leaf.page_bits) - 1)));
+    *gpa = guest_phys_addr_make((leaf.pte & PTE_PPN) >> PTE_PPN_SHIFT << 12 | (at.v & ((1ull << leaf.page_bits) - 1)));
+    *perms = leaf_perms(&w, leaf.pte);
     return true;
+}
+
+bool rv_peek(const struct vcpu *v, guest_addr at, guest_phys_addr *out)
+{
+    unsigned perms;
+    return look_up(v, at, out, &perms);
+}
+
+unsigned rv_rights(const struct vcpu *v, guest_addr at)
+{
+    guest_phys_addr gpa;
+    unsigned perms, granule;
+    if (!look_up(v, at, &gpa, &perms)) return 0;
+    return perms & rv_pmp_perms(rv_csrs_const(v), gpa.v, 1, v->mmu.data_context == RV_CONTEXT_M, &granule);
 }

@@ -139,6 +139,7 @@ void     rv_pmp_sync(struct vcpu *v);                   /* after pmpcfg or pmpad
 unsigned rv_pmp_perms(const struct rv_csrs *c, uint64_t at, unsigned size_bytes, bool is_machine, unsigned *granule_bits);
 /* mmu.c */
 bool     rv_peek(const struct vcpu *v, guest_addr at, guest_phys_addr *out);
+unsigned rv_rights(const struct vcpu *v, guest_addr at);
 bool     rv_walk(struct mmu *m, guest_addr at, enum access_type how, unsigned context, struct translation *out, struct fault *why);
 /* lift.c */
 enum lift_next rv_lift(struct ir_block *b, const struct insn *i, uint32_t mode);
