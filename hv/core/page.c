@@ -118,9 +118,11 @@ void page_free(void *at, uint64_t count)
 uint64_t page_total(void)     { return __atomic_load_n(&total, __ATOMIC_RELAXED); }
 uint64_t page_available(void) { return __atomic_load_n(&available, __ATOMIC_RELAXED); }
 
-void page_fail_at(uint64_t n)
+uint64_t page_fail_at(uint64_t n)
 {
     spin_lock(&lock);
+    uint64_t left = fail_countdown;
     fail_countdown = n;
     spin_unlock(&lock);
+    return left;
 }

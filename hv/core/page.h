@@ -10,5 +10,5 @@ NODISCARD void *page_alloc(uint64_t count, uint64_t align_pages);
 void     page_free(void *at, uint64_t count);
 uint64_t page_total(void);                                           /* pages ever added */
 uint64_t page_available(void);                                       /* pages free now */
-/* Test hook: the n-th allocation from now fails (0: never). */
-void     page_fail_at(uint64_t n);
+/* Test hook: the n-th allocation from now fails, once (0: never). Returns how many were left until the last one's; 0: it has failed. */
+uint64_t page_fail_at(uint64_t n);

@@ -35,6 +35,7 @@ static struct run run;
 static char *output;                               /* of the command that runs, or is shown by pages */
 static size_t output_length, output_room, output_shown;
 static bool is_output_cut, is_paging;
+static const char *why_cut;
 static struct timer turn_timer;
 static char typed_ahead[64];
 static unsigned typed_count;
@@ -48,6 +49,7 @@ static bool make_room(size_t wanted)
     size_t room = output_room ? output_room : 4096;
     while (room < wanted) room *= 2;
     char *larger = room <= OUTPUT_BYTES ? heap_alloc(room) : NULL;
+    why_cut = room <= OUTPUT_BYTES ? "(the rest is left out: no memory for it)\n" : "(the rest is left out)\n";
     if (!larger) return false;
     if (output_length) memcpy(larger, output, output_length);
     heap_free(output);
@@ -98,8 +100,7 @@ static unsigned count_lines(void)
 
 static void end_output(void)
 {
-    static const char cut[] = "(the rest is left out)\n";
-    if (is_output_cut) console_say(cut, sizeof cut - 1);
+    if (is_output_cut) console_say(why_cut, strlen(why_cut));
     forget_output();
 }
 

@@ -99,3 +99,37 @@ TEST(heap_without_pages_is_null_not_a_crash)
     page_fail_at(0);
     CHECK(!heap_alloc((size_t)page_total() * HV_PAGE_BYTES * 2));
 }
+
+TEST(heap_gives_whole_free_pages_back)
+{
+    enum { OBJECTS = 1000 };
+    static void *at[OBJECTS];
+    static const size_t sizes[] = { 1, 32, 48, 64, 200, 1000, 1024, 5000 };
+    test_pages();
+    uint64_t pages = page_available(), bytes = heap_used_bytes();
+    for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+        for (unsigned i = 0; i < OBJECTS; i++) CHECK((at[i] = heap_alloc(sizes[s])));
+        CHECK(pages - page_available() >= OBJECTS * sizes[s] / HV_PAGE_BYTES);
+        for (unsigned i = 0; i < OBJECTS; i += 2) heap_free(at[i]);          /* every page keeps some */
+        CHECK(sizes[s] > 1024 || pages - page_available() >= OBJECTS * sizes[s] / HV_PAGE_BYTES);
+        for (unsigned i = 0; i < OBJECTS; i += 2) CHECK((at[i] = heap_alloc(sizes[s])));
+        for (unsigned i = OBJECTS; i-- > 0;) heap_free(at[i]);
+        CHECK_EQ_U64(page_available(), pages);
+        CHECK_EQ_U64(heap_used_bytes(), bytes);
+    }
+}
+
+TEST(heap_fails_when_a_test_says_so_and_only_then)
+{
+    test_pages();
+    uint64_t bytes = heap_used_bytes();
+    heap_fail_at(3);
+    void *a = heap_alloc(100), *b = heap_alloc(5000), *c = heap_alloc(100), *d = heap_alloc(100);
+    CHECK(a && b && !c && d);
+    heap_free(a), heap_free(b), heap_free(d);
+    heap_fail_at(1);
+    heap_fail_at(0);
+    CHECK((a = heap_alloc(1)));
+    heap_free(a);
+    CHECK_EQ_U64(heap_used_bytes(), bytes);
+}

@@ -618,6 +618,41 @@ static void stop_in_flight(uint32_t how)
 TEST(blk_reset_waits_for_what_is_in_flight_and_tells_the_guest_nothing_of_it)      { stop_in_flight(VIRTIO_MMIO_STATUS); }
 TEST(blk_queue_stop_waits_for_what_is_in_flight_and_tells_the_guest_nothing_of_it) { stop_in_flight(VIRTIO_MMIO_QUEUE_READY); }
 
+TEST(blk_destroyed_with_requests_in_flight_waits_for_their_ends)
+{
+    pthread_t disk;
+    start();
+    f->is_keeping = true;
+    for (unsigned i = 0; i < 3; i++) {
+        put_request(i * 3, T_IN, i, DATA, 512);
+        offer(&r, (uint16_t)(i * 3));
+    }
+    CHECK(f->kept_count == 3);
+    CHECK(!pthread_create(&disk, NULL, answer_too_late, NULL));
+    g.region.ops->destroy(g.region.dev);
+    CHECK(f->kept_count == 0);
+    g.region.ops = NULL;                                                /* it is gone: not once more */
+    pthread_join(disk, NULL);
+    end();
+}
+
+TEST(blk_requests_that_are_never_answered_hold_up_no_others)
+{
+    start();
+    f->is_keeping = true;
+    put_request(0, T_IN, 1, DATA, 512);
+    offer(&r, 0);
+    f->is_keeping = false;
+    for (unsigned i = 0; i < 300; i++) {                                /* more than the ring and the pool have */
+        put_request(3, T_IN, 7, DATA + 4096, 512);
+        offer(&r, 3);
+        CHECK(used_count(&r) == i + 1 && status_of(3) == S_OK && status_of(0) == S_NONE);
+    }
+    CHECK(faulty_release(f, true));
+    CHECK(used_count(&r) == 301 && status_of(0) == S_IOERR);
+    end();
+}
+
 TEST(blk_reset_does_not_wait_for_ever_and_a_stale_answer_stays_out_of_the_new_ring)
 {
     start();
