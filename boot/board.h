@@ -20,6 +20,10 @@ struct board {
     struct boot_range ram;                                /* without a loader that tells */
 };
 
+/* What the loader said and we do not believe; logged when there is a log. Addresses or sizes, 0: nothing to tell. */
+#define MACHINE_MAX_NOTES 16
+struct machine_note { const char *what; uint64_t at, size_bytes; };
+
 /* What boot works with: the board's, completed by what the loader says, or firmware's tables. */
 struct machine {
     const char *loader;
@@ -37,15 +41,32 @@ struct machine {
     struct host_buses *buses;                             /* when the loader's tables told of them already */
     const void *firmware_seed;                            /* as seed, UEFI's */
     unsigned firmware_seed_bytes;
+    struct machine_note note[MACHINE_MAX_NOTES];
+    unsigned note_count;
 };
 
-/* Adds to one of the lists above; a range that is none, or one too many, is left out. */
-static inline void machine_add(struct boot_range *list, unsigned *count, uint64_t base, uint64_t size_bytes)
+#define MACHINE_END (1ull << 48)                          /* physical addresses that we can map end here */
+
+static inline void machine_note(struct machine *m, const char *what, uint64_t at, uint64_t size_bytes)
 {
-    if (size_bytes && base + size_bytes > base && *count < BOOT_MAX_RANGES) list[(*count)++] = (struct boot_range){ base, size_bytes };
+    if (m->note_count < MACHINE_MAX_NOTES) m->note[m->note_count++] = (struct machine_note){ what, at, size_bytes };
 }
 
+/* Adds to one of the lists above. A range that is none, or one too many, is left out: false. */
+static inline bool machine_add(struct boot_range *list, unsigned *count, uint64_t base, uint64_t size_bytes)
+{
+    if (!size_bytes || base >= MACHINE_END || size_bytes > MACHINE_END - base || *count == BOOT_MAX_RANGES) return false;
+    list[(*count)++] = (struct boot_range){ base, size_bytes };
+    return true;
+}
+
+/* boot/aarch64/memory.c. The lists made to agree: RAM told twice is there once, chips are no RAM, the loader's file lies in RAM. */
+void machine_settle(struct machine *m);
+
 extern const struct board board_virt_aarch64, board_zcu102, board_raspi3b;
+
+/* Without a tree we know of no console: says it where QEMU's virt has one, if that is there, and halts. */
+NORETURN void board_last_words(const char *text);
 
 /* `tree` NULL: there is none. NULL: no board of ours. */
 const struct board *board_find(const void *tree);

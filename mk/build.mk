@@ -109,7 +109,7 @@ OBJS_$(1) += $$(FDT_OBJ_NAMES:%=$(BUILD)/obj/$(1)/third_party/libfdt/%.o)
 endef
 $(foreach f,$(FLAVOURS),$(eval $(call libfdt_rules,$(f))))
 # Our sources that include <libfdt.h>
-FDT_USERS := hv/isa/fdt.c hv/isa/riscv64/fdt.c boot/aarch64/fdt_boot.c boot/aarch64/fdt_check.c boot/aarch64/fdt_buses.c
+FDT_USERS := hv/isa/fdt.c hv/isa/riscv64/fdt.c boot/aarch64/boot.c boot/aarch64/fdt_boot.c boot/aarch64/fdt_check.c boot/aarch64/fdt_buses.c
 $(foreach f,$(FLAVOURS),$(foreach s,$(FDT_USERS),$(eval $(BUILD)/obj/$(f)/$(s).o: CFLAGS_$(f) += -isystem $(TP)/libfdt/include/lib/libfdt)$(eval $(BUILD)/obj/$(f)/$(s).o: | $(TP)/libfdt/.stamp)))
 -include third_party/softfloat.mk
 

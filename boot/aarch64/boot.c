@@ -14,6 +14,7 @@
 #include "hv/core/log.h"
 #include "hv/core/page.h"
 #include "hv/core/panic.h"
+#include <libfdt.h>
 
 extern const char __image_start[], __image_end[];
 
@@ -23,13 +24,23 @@ static struct host_buses buses;
 
 NORETURN void aarch64_boot(uint64_t tree, const struct machine *from_efi);
 
+/* NULL: no tree that may be walked. One whose header lies about its size alone is set right. */
+static const void *judge_tree(void *tree)
+{
+    uint32_t extent = fdt_extent(tree), said = extent ? fdt_totalsize(tree) : 0;
+    if (!extent) return NULL;
+    if (said < extent || said > FDT_MOST_BYTES) {
+        machine_note(&machine, "a total size that cannot be", (uint64_t)tree, said);
+        fdt_set_totalsize(tree, extent);
+    }
+    return fdt_is_tree(tree) ? tree : NULL;
+}
+
 /* x0, or (QEMU's -kernel with an ELF file) the start of the RAM that we were linked into. */
 static const void *find_tree(uint64_t x0)
 {
-    const void *start_of_ram = (const void *)align_down((uint64_t)__image_start, GIB(1));
-    const void *given = (const void *)x0;
-    if (x0 && x0 % 8 == 0 && fdt_is_tree(given)) return given;
-    return fdt_is_tree(start_of_ram) ? start_of_ram : NULL;
+    const void *given = judge_tree((void *)x0);
+    return given ? given : judge_tree((void *)align_down((uint64_t)__image_start, GIB(1)));
 }
 
 /* What is left of [base, end) without the ranges of `holes` goes to `use`. */
@@ -83,6 +94,7 @@ static bool find_machine(uint64_t x0)
     if (tree) fdt_read_loader(tree, &machine);
     else atags_read((const void *)x0, &machine);
     if (!machine.ram_count) machine_add(machine.ram, &machine.ram_count, b->ram.base, b->ram.size_bytes);
+    machine_settle(&machine);
     return true;
 }
 
@@ -92,11 +104,42 @@ static void check_screen(struct framebuffer *f)
     if (strstr(machine.cmdline, "screen=off") || !framebuffer_is_usable(f)) f->base = NULL;
 }
 
+/* The log has no lock that works before the caches are on: hence now. */
+static void log_notes(void)
+{
+    for (unsigned i = 0; i < machine.note_count; i++) {
+        const struct machine_note *n = &machine.note[i];
+        log_error("the loader tells of %s: 0x%lx, 0x%lx; ignored", n->what, (unsigned long)n->at, (unsigned long)n->size_bytes);
+    }
+    if (machine.note_count == MACHINE_MAX_NOTES) log_error("the loader tells of more like that");
+}
+
+static uint32_t timer_interrupts;
+
+static void count_timer(unsigned cpu, enum arch_irq what, uint32_t number)
+{
+    (void)cpu, (void)number;
+    if (what == ARCH_IRQ_TIMER) __atomic_fetch_add(&timer_interrupts, 1, __ATOMIC_RELAXED);
+}
+
+/* Without it a core that once sleeps never wakes, and nobody would say why. */
+static void check_timer(void)
+{
+    const uint64_t soon_ns = 100000, patience_ns = 2000000000;
+    uint64_t now = arch_time_ns();
+    arch_irq_handler(count_timer);
+    arch_timer_set(now + soon_ns);
+    while (!__atomic_load_n(&timer_interrupts, __ATOMIC_RELAXED) && arch_time_ns() - now < patience_ns) arch_cpu_relax();
+    arch_timer_set(UINT64_MAX);
+    arch_irq_handler(NULL);
+    if (!timer_interrupts) panic("no interrupt of the timer arrives: it or the %s is not where the loader says", aarch64_irq_name());
+}
+
 void aarch64_boot(uint64_t x0, const struct machine *from_efi)
 {
     const struct boot_range image = { (uint64_t)__image_start, (uint64_t)__image_end - (uint64_t)__image_start };
     if (from_efi) machine = *from_efi;
-    else if (!find_machine(x0)) arch_halt();              /* nothing to say it on */
+    else if (!find_machine(x0)) board_last_words("Hospes: the loader gives no device tree that can be read, and this is no board that needs none: halted\n");
     /* The page at 0 is nobody's: a null pointer shall fault. */
     machine_add(machine.no_map, &machine.no_map_count, 0, HV_PAGE_BYTES);
     machine_add(machine.reserved, &machine.reserved_count, 0, HV_PAGE_BYTES);
@@ -116,9 +159,12 @@ void aarch64_boot(uint64_t x0, const struct machine *from_efi)
     map_devices(&machine.platform);
     check_screen(&machine.screen);
     if (machine.screen.base) aarch64_map((uint64_t)machine.screen.base, (uint64_t)machine.screen.pitch_bytes * machine.screen.height, AARCH64_SCREEN);
+    if (machine.tree) aarch64_map((uint64_t)machine.tree, fdt_totalsize(machine.tree), AARCH64_RAM);      /* wherever it lies */
     aarch64_paging_on();
+    log_notes();
     if (machine.screen.base) board_console_screen(&machine.screen);
     aarch64_init(&machine.platform);
+    check_timer();
 
     struct boot_range taken[BOOT_MAX_RANGES + 1];
     for (unsigned k = 0; k < machine.reserved_count; k++) taken[k] = machine.reserved[k];
@@ -128,6 +174,7 @@ void aarch64_boot(uint64_t x0, const struct machine *from_efi)
         subtract(base, align_down(machine.ram[i].base + machine.ram[i].size_bytes, HV_PAGE_BYTES), taken, machine.reserved_count + 1, give_ram);
     }
 
+    if (!page_available()) panic("the loader tells of no memory that we could use");
     if (machine.initrd.size_bytes) {
         info.modules[info.module_count++] = (struct boot_module){ (const void *)machine.initrd.base, machine.initrd.size_bytes, "initrd" };
     }

@@ -37,6 +37,15 @@ static const char *text_of(const void *t, int node, const char *name)
     return p && length > 0 && !p[length - 1] ? p : NULL;
 }
 
+/* A text of one line for people; NULL: none. */
+static const char *printable(const char *text)
+{
+    for (const char *c = text; c && *c; c++) {
+        if (*c < ' ' || *c > '~') return NULL;
+    }
+    return text && *text ? text : NULL;
+}
+
 static bool is_enabled(const void *t, int node)
 {
     const char *status = text_of(t, node, "status");
@@ -58,7 +67,9 @@ static bool to_cpu_address(const void *t, int bus, uint64_t *at)
     while (bus > 0) {
         int parent = fdt_parent_offset(t, bus), length;
         const char *ranges = fdt_getprop(t, bus, "ranges", &length);
-        if (!ranges || parent < 0) return false;
+        if (!ranges && bus == fdt_path_offset(t, "/reserved-memory")) length = 0;      /* must have it; rather reserve too much */
+        else if (!ranges) return false;
+        if (parent < 0) return false;
         int child_cells = fdt_address_cells(t, bus), parent_cells = fdt_address_cells(t, parent), size_cells = fdt_size_cells(t, bus);
         if (child_cells < 1 || parent_cells < 1 || size_cells < 1) return false;
         int row = 4 * (child_cells + parent_cells + size_cells);
@@ -111,28 +122,43 @@ static int find(const void *t, const char *const *names, size_t count)
 }
 #define FIND(t, ...) find(t, (const char *const[]){ __VA_ARGS__ }, ARRAY_COUNT(((const char *const[]){ __VA_ARGS__ })))
 
+/* Into one of the machine's lists; what cannot be is told. */
+static void add(struct machine *m, struct boot_range *list, unsigned *count, const char *what, uint64_t base, uint64_t size)
+{
+    if (!machine_add(list, count, base, size)) machine_note(m, what, base, size);
+}
+
 static void read_memory(const void *t, struct machine *m)
 {
+    static const char reserved[] = "a reservation that cannot be";
     uint64_t base, size;
+    add(m, m->reserved, &m->reserved_count, reserved, (uint64_t)t, fdt_totalsize(t));    /* before the tree fills the list */
     for (int n = fdt_first_subnode(t, 0); n >= 0; n = fdt_next_subnode(t, n)) {
         const char *type = text_of(t, n, "device_type");
         if (!type || strcmp(type, "memory") || !is_enabled(t, n)) continue;
-        for (unsigned i = 0; reg_of(t, n, i, &base, &size); i++) machine_add(m->ram, &m->ram_count, base, size);
+        for (unsigned i = 0; reg_of(t, n, i, &base, &size); i++) add(m, m->ram, &m->ram_count, "memory that cannot be", base, size);
     }
     for (int i = 0, count = fdt_num_mem_rsv(t); i < count; i++) {
-        if (!fdt_get_mem_rsv(t, i, &base, &size)) machine_add(m->reserved, &m->reserved_count, base, size);
+        if (!fdt_get_mem_rsv(t, i, &base, &size)) add(m, m->reserved, &m->reserved_count, reserved, base, size);
     }
     int group = fdt_path_offset(t, "/reserved-memory");
     if (group >= 0) {
         for (int n = fdt_first_subnode(t, group); n >= 0; n = fdt_next_subnode(t, n)) {
             if (!is_enabled(t, n)) continue;
             for (unsigned i = 0; reg_of(t, n, i, &base, &size); i++) {
-                machine_add(m->reserved, &m->reserved_count, base, size);
-                if (fdt_getprop(t, n, "no-map", NULL)) machine_add(m->no_map, &m->no_map_count, base, size);
+                add(m, m->reserved, &m->reserved_count, reserved, base, size);
+                if (fdt_getprop(t, n, "no-map", NULL)) add(m, m->no_map, &m->no_map_count, reserved, base, size);
             }
         }
     }
-    machine_add(m->reserved, &m->reserved_count, (uint64_t)t, fdt_totalsize(t));
+}
+
+static bool is_known_cpu(const struct aarch64_platform *p, uint64_t mpidr)
+{
+    for (unsigned i = 0; i < p->cpu_count; i++) {
+        if (p->cpu_mpidr[i] == mpidr) return true;
+    }
+    return false;
 }
 
 static void read_cpus(const void *t, uint64_t boot_mpidr, struct aarch64_platform *p)
@@ -151,7 +177,7 @@ static void read_cpus(const void *t, uint64_t boot_mpidr, struct aarch64_platfor
         uint64_t mpidr = cells(reg, width) & MPIDR_AFFINITY, release = 0;
         const char *how = text_of(t, n, "enable-method");
         if (how && !strcmp(how, "spin-table")) read_number(t, n, "cpu-release-addr", &release);
-        if (mpidr == p->cpu_mpidr[0]) continue;
+        if (is_known_cpu(p, mpidr)) continue;
         p->cpu_release[p->cpu_count] = release;
         p->cpu_mpidr[p->cpu_count++] = mpidr;
     }
@@ -161,7 +187,7 @@ static unsigned read_gic(const void *t, struct aarch64_platform *p)
 {
     uint64_t size;
     int n = FIND(t, "arm,gic-v3");
-    if (n >= 0 && reg_of(t, n, 0, &p->gicd, &p->gicd_size)) {
+    if (n >= 0 && reg_of(t, n, 0, &p->gicd, &p->gicd_size) && p->gicd_size) {
         unsigned regions = u32_of(t, n, "#redistributor-regions", 1);
         p->irq_kind = AARCH64_IRQ_GICV3;
         int length;
@@ -176,7 +202,7 @@ static unsigned read_gic(const void *t, struct aarch64_platform *p)
         return u32_of(t, n, "#interrupt-cells", 3);
     }
     n = FIND(t, "arm,cortex-a15-gic", "arm,gic-400", "arm,cortex-a9-gic", "arm,cortex-a7-gic");
-    if (n >= 0 && reg_of(t, n, 0, &p->gicd, &p->gicd_size) && reg_of(t, n, 1, &p->gicc, &p->gicc_size)) {
+    if (n >= 0 && reg_of(t, n, 0, &p->gicd, &p->gicd_size) && reg_of(t, n, 1, &p->gicc, &p->gicc_size) && p->gicd_size && p->gicc_size) {
         p->irq_kind = AARCH64_IRQ_GICV2;
         return u32_of(t, n, "#interrupt-cells", 3);
     }
@@ -212,28 +238,40 @@ static int find_uart(const void *t, int chosen)
     return -1;
 }
 
-static void read_uart(const void *t, unsigned gic_cells, struct board_uart *u)
+static void read_uart(const void *t, unsigned gic_cells, struct machine *m)
 {
+    struct board_uart *u = &m->uart;
     int n = find_uart(t, fdt_path_offset(t, "/chosen"));
     if (n < 0 || !reg_of(t, n, 0, &u->base, &u->size_bytes)) return;
     u->chip = chip_of(t, n);
+    if (!u->size_bytes || u->size_bytes > MIB(1)) {
+        machine_note(m, "a console whose registers have that size", u->base, u->size_bytes);
+        u->size_bytes = HV_PAGE_BYTES;
+    }
     u->intid = intid_of(t, n, 0, gic_cells);
 }
+
+static bool is_private(uint32_t intid) { return intid >= 16 && intid < 32; }
 
 void fdt_read_chips(const void *t, uint64_t boot_mpidr, struct machine *m)
 {
     struct aarch64_platform *p = &m->platform;
     uint64_t size;
-    p->board = text_of(t, 0, "compatible");
+    p->board = printable(text_of(t, 0, "compatible"));
+    if (!p->board) p->board = "a board without a name";
     read_cpus(t, boot_mpidr, p);
     unsigned gic_cells = read_gic(t, p);
-    read_uart(t, gic_cells, &m->uart);
+    read_uart(t, gic_cells, m);
 
     int n = FIND(t, "arm,armv8-timer", "arm,armv7-timer");
     if (n >= 0) {                                         /* secure, non-secure, virtual, hypervisor */
         p->timer_virt_intid = intid_of(t, n, 2, gic_cells);
         p->timer_hyp_intid = intid_of(t, n, 3, gic_cells);
         p->timer_hz = u32_of(t, n, "clock-frequency", 0);
+    }
+    if (!is_private(p->timer_virt_intid) || !is_private(p->timer_hyp_intid)) {
+        machine_note(m, "a timer without its interrupts (the usual ones are taken)", p->timer_virt_intid, p->timer_hyp_intid);
+        p->timer_virt_intid = 27, p->timer_hyp_intid = 26;               /* Arm BSA 1.0, 3.8.1 */
     }
     n = FIND(t, "arm,psci-1.0", "arm,psci-0.2");
     const char *method = n >= 0 ? text_of(t, n, "method") : NULL;
@@ -247,13 +285,16 @@ void fdt_read_loader(const void *t, struct machine *m)
 {
     uint64_t end;
     int chosen = fdt_path_offset(t, "/chosen");
-    read_memory(t, m);
     m->cmdline = chosen >= 0 ? text_of(t, chosen, "bootargs") : NULL;
     if (!m->cmdline) m->cmdline = "";
     m->seed = chosen >= 0 ? fdt_getprop(t, chosen, "rng-seed", &m->seed_bytes) : NULL;
     if (chosen >= 0 && read_number(t, chosen, "linux,initrd-start", &m->initrd.base)
         && read_number(t, chosen, "linux,initrd-end", &end) && end > m->initrd.base) {
         m->initrd.size_bytes = end - m->initrd.base;
-        machine_add(m->reserved, &m->reserved_count, m->initrd.base, m->initrd.size_bytes);
+        if (!machine_add(m->reserved, &m->reserved_count, m->initrd.base, m->initrd.size_bytes)) {
+            machine_note(m, "an initrd that cannot be", m->initrd.base, m->initrd.size_bytes);
+            m->initrd.size_bytes = 0;
+        }
     }
+    read_memory(t, m);
 }

@@ -78,6 +78,10 @@ static void read_pci(const void *t, struct pci_host *h)
     uint64_t size;
     int length, node = fdt_node_offset_by_compatible(t, -1, "pci-host-ecam-generic");
     if (node < 0 || !is_enabled(t, node) || !reg_of(t, node, &h->ecam, &size)) return;
+    if (size < MIB(1)) {                                  /* not one bus */
+        h->ecam = 0;
+        return;
+    }
     const char *range = fdt_getprop(t, node, "bus-range", &length);
     uint64_t first = range && length >= 8 ? load_be32(range) : 0, last = range && length >= 8 ? load_be32(range + 4) : 255;
     if (last > 255 || first > last) last = first = 0;

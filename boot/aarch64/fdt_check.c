@@ -56,6 +56,14 @@ static bool is_inside(const void *tree, uint32_t from, uint32_t size_bytes)
     return from <= fdt_totalsize(tree) && size_bytes <= fdt_totalsize(tree) - from;
 }
 
+uint32_t fdt_extent(const void *tree)
+{
+    if (!tree || (uintptr_t)tree % 8 || fdt_magic(tree) != FDT_MAGIC || fdt_version(tree) < 17) return 0;
+    uint64_t words = (uint64_t)fdt_off_dt_struct(tree) + fdt_size_dt_struct(tree);
+    uint64_t strings = (uint64_t)fdt_off_dt_strings(tree) + fdt_size_dt_strings(tree), end = words > strings ? words : strings;
+    return end <= FDT_MOST_BYTES ? (uint32_t)end : 0;
+}
+
 bool fdt_is_tree(const void *tree)
 {
     const uint8_t *bytes = tree;

@@ -29,11 +29,19 @@ static void tree(const uint8_t *data, size_t size_bytes)
     CHECK(copy);
     memcpy(copy, data, size_bytes);
     /* The header's total is believed by whoever has only an address: it must not be larger than what is there. */
-    if (size_bytes >= sizeof(struct fdt_header) && fdt_totalsize(copy) <= size_bytes && fdt_is_tree(copy)) {
+    if (size_bytes < sizeof(struct fdt_header)) {
+        free(copy);
+        return;
+    }
+    uint32_t extent = fdt_extent(copy);
+    if (extent && extent <= size_bytes && fdt_totalsize(copy) < extent) fdt_set_totalsize(copy, extent);      /* as boot does */
+    if (fdt_totalsize(copy) <= size_bytes && fdt_is_tree(copy)) {
         memset(&m, 0, sizeof m);
         fdt_read_loader(copy, &m);
         fdt_read_chips(copy, 0, &m);
+        machine_settle(&m);
         CHECK(m.ram_count <= BOOT_MAX_RANGES && m.reserved_count <= BOOT_MAX_RANGES && m.no_map_count <= BOOT_MAX_RANGES);
+        for (unsigned i = 1; i < m.ram_count; i++) CHECK(m.ram[i].base > m.ram[i - 1].base + m.ram[i - 1].size_bytes);
     }
     free(copy);
 }

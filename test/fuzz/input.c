@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The input of a fuzz target, and the harness's doors; see input.h. */
 #include "test/fuzz/input.h"
-#include <stdarg.h>
 
 static const uint8_t *at;
 static size_t left;
@@ -47,14 +46,3 @@ uint64_t test_random(void)
 }
 
 void test_register(struct test *t) { (void)t; }
-
-void test_fail(const char *file, int line, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    fprintf(stderr, "%s:%d: ", file, line);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-    va_end(args);
-    abort();
-}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* GICv2 (IHI 0048) and GICv3 (IHI 0069): two bodies of irq_chip.h. All interrupts have one priority and do not nest. */
 #include "hv/arch/aarch64/irq_chip.h"
+#include "hv/base/assert.h"
 #include "hv/base/bits.h"
 
 #define PRIORITY      0xa0a0a0a0u
@@ -118,15 +119,15 @@ static void wake_redistributor(uint64_t r)
 static void v3_init_cpu(unsigned cpu)
 {
     uint64_t r = find_redistributor(platform->cpu_mpidr[cpu]);
+    if (!r && !cpu) panic("GICv3: core 0x%lx has no redistributor", (unsigned long)platform->cpu_mpidr[cpu]);
+    if (!r) arch_halt();                                  /* it never arrives, which is told */
     gicr_of[cpu] = r;
-    if (r) {
-        wake_redistributor(r);
-        uint64_t s = r + GICR_SGI;
-        aarch64_mmio_write32(s + GICD_IGROUPR, ~0u);
-        aarch64_mmio_write32(s + GICD_ICENABLER, 0xffff0000u);
-        for (uint32_t n = 0; n < INTID_SPI; n += 4) aarch64_mmio_write32(s + GICD_IPRIORITYR + n, PRIORITY);
-        aarch64_mmio_write32(s + GICD_ISENABLER, 0xffff);
-    }
+    wake_redistributor(r);
+    uint64_t s = r + GICR_SGI;
+    aarch64_mmio_write32(s + GICD_IGROUPR, ~0u);
+    aarch64_mmio_write32(s + GICD_ICENABLER, 0xffff0000u);
+    for (uint32_t n = 0; n < INTID_SPI; n += 4) aarch64_mmio_write32(s + GICD_IPRIORITYR + n, PRIORITY);
+    aarch64_mmio_write32(s + GICD_ISENABLER, 0xffff);
     if (aarch64_at_el2) AARCH64_WRITE(S3_4_C12_C9_5, 0xf);    /* ICC_SRE_EL2 */
     else AARCH64_WRITE(S3_0_C12_C12_5, 7);                    /* ICC_SRE_EL1 */
     aarch64_isb();

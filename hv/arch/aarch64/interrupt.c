@@ -2,6 +2,7 @@
 /* Interrupts of the host: which controller takes them, who is called for which. The boot core sets the controller up before
  * others start; each core sets up its own part. */
 #include "hv/arch/aarch64/irq_chip.h"
+#include "hv/base/assert.h"
 
 #define MAX_CONNECTED 32
 
@@ -19,7 +20,8 @@ static struct connection { uint32_t intid; void (*quiet)(void *arg); void *arg; 
 void aarch64_irq_init(const struct aarch64_platform *p)
 {
     chip = chips[p->irq_kind];
-    if (chip) spi_end = chip->init(p);
+    if (!chip) panic("no interrupt controller that we drive (GICv2, GICv3, BCM2836)");
+    spi_end = chip->init(p);
 }
 
 const char *aarch64_irq_name(void)              { return chip ? chip->name : "no interrupt controller"; }
