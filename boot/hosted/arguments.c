@@ -193,7 +193,8 @@ static void load(const char *path, struct arguments *a)
     struct config *config = &a->config;
     size_t size_bytes;
     a->description = read_text(path, &size_bytes);
-    if (vm_failed(config_parse(a->description, size_bytes, path, config, say_error, NULL))) exit(STATUS_FAILED);
+    a->has_errors = vm_failed(config_parse(a->description, size_bytes, path, config, say_error, NULL));
+    if (a->has_errors && (!config->count || config->broken == (1ull << config->count) - 1)) exit(STATUS_FAILED);      /* nothing is left */
     for (unsigned i = 0; i < config->count; i++) {
         struct vm_config *c = &config->vm[i];
         c->kernel_path = beside(path, c->kernel_path);

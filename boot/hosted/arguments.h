@@ -15,6 +15,7 @@ struct arguments {
     const char   *script_path;                     /* the monitor's script; NULL: none */
     char         *script;
     size_t        script_bytes;
+    bool          has_errors;                      /* in the description, and told: the VMs of config.broken are not made */
     bool          is_quiet;
     bool          stays;                           /* the monitor's poweroff ends the process, not the last guest's end */
 };

@@ -34,6 +34,7 @@ enum { STATUS_FAILED = 1, STATUS_TIMEOUT = 124, STATUS_SIGNAL = 128 };
 static struct arguments arguments;
 static struct work some_ended, stop_all;
 static int asked_status;                                     /* by the monitor's poweroff */
+static unsigned vms_not_there;                               /* described, and not made or not started */
 /* Why everything ends before the guests do; written once, before stop_all is posted. */
 static struct { uint32_t is_set; int status; char text[80]; } cause;
 
@@ -63,7 +64,7 @@ static int status_of(const struct vm *vm)
 static NORETURN void finish(void)
 {
     char line[256];
-    int status = 0;
+    int status = vms_not_there || arguments.has_errors ? STATUS_FAILED : 0;
     vm_history_flush();
     console_close();
     stdio_drain(cause.is_set ? 1000 : -1);
@@ -289,38 +290,62 @@ static void add_host_disks(void)
 
 static const struct file_source files = { .open = open_file, .close = close_file };
 
-static void start_vms(const struct config *config)
+/* What is wrong with one costs only that one. */
+static void not_there(const char *name, struct vm_error e)
 {
     char text[256];
+    fprintf(stderr, "hospes: %s: %s\n", name, describe(&e, text, sizeof text));
+    vms_not_there++;
+}
+
+static void start_vms(const struct config *config)
+{
     for (unsigned i = 0; i < config->count; i++) {
         struct vm *vm;
+        if (config->broken >> i & 1) continue;
         struct vm_error e = vm_create(&config->vm[i], &files, &vm);
-        if (vm_failed(e)) die(STATUS_FAILED, "%s: %s", config->vm[i].name, describe(&e, text, sizeof text));
-        vm_made(vm);
+        if (vm_failed(e)) not_there(config->vm[i].name, e);
+        else vm_made(vm);
     }
     LIST_FOR_EACH(it, vm_all()) {
         struct vm *vm = CONTAINER_OF(it, struct vm, link);
         struct vm_error e = vm->config.is_manual ? VM_SUCCESS : vm_start(vm);
-        if (vm_failed(e)) die(STATUS_FAILED, "%s: %s", vm->name, describe(&e, text, sizeof text));
+        if (vm_failed(e)) not_there(vm->name, e);
     }
+    if (vm_count() || !vms_not_there || arguments.stays || arguments.script) return;
+    stdio_restore_terminal();
+    fflush(NULL);
+    _exit(STATUS_FAILED);                                    /* threads run already */
 }
 
-/* What the guests ask for, and room for what belongs to them; only what is touched costs memory. */
-static void add_ram(const struct config *config)
+/* RAM and RAM disks. */
+static uint64_t bytes_wanted(const struct vm_config *c)
+{
+    uint64_t bytes = c->memory_size;
+    for (unsigned d = 0; d < c->disk_count; d++) bytes += c->disk[d].kind == DISK_RAM ? c->disk[d].size_bytes : 0;
+    return bytes;
+}
+
+/* What the guests ask for, and room for what belongs to them; only what is touched costs memory. One that wants more than there
+ * is, beside those before it, is left out. */
+static void add_ram(struct config *config)
 {
     uint64_t host_bytes = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE), bytes = MIB(64), guests_bytes = 0;
     for (unsigned i = 0; i < config->count; i++) {
         const struct vm_config *c = &config->vm[i];
-        guests_bytes += c->memory_size;
-        bytes += c->memory_size + MIB(64) * c->vcpu_count;
-        for (unsigned d = 0; d < c->disk_count; d++) {
-            if (c->disk[d].kind == DISK_RAM) guests_bytes += c->disk[d].size_bytes;
-            bytes += c->disk[d].size_bytes + MIB(64);
+        uint64_t wanted = bytes_wanted(c);
+        if (config->broken >> i & 1) continue;
+        if (wanted > host_bytes - guests_bytes) {
+            fprintf(stderr, "hospes: %s: memory: wants %lu MiB with its RAM disks, this host has %lu MiB for it\n", c->name, (unsigned long)(wanted >> 20),
+                    (unsigned long)((host_bytes - guests_bytes) >> 20));
+            config->broken |= 1u << i;
+            vms_not_there++;
+            continue;
         }
+        guests_bytes += wanted;
+        bytes += wanted + MIB(64) * (c->vcpu_count + c->disk_count);
     }
     if (arguments.stays || arguments.script) bytes += host_bytes / 2 / HV_PAGE_BYTES * HV_PAGE_BYTES;     /* for VMs that are made later */
-    if (guests_bytes > host_bytes)
-        die(STATUS_FAILED, "memory: the guests want %lu MiB, this host has %lu MiB", (unsigned long)(guests_bytes >> 20), (unsigned long)(host_bytes >> 20));
     void *ram = hosted_map(bytes);
     if (!ram) die(STATUS_FAILED, "memory: the system refuses %lu MiB", (unsigned long)(bytes >> 20));
     page_add_range(host_addr_make(ram), bytes);

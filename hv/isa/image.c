@@ -111,6 +111,7 @@ struct vm_error image_parse(const struct blob *file, enum guest_arch arch, struc
         if (file->size_bytes >= packed[n].size_bytes && !memcmp(p, packed[n].magic, packed[n].size_bytes))
             return refuse(packed[n].why);
     if (file->size_bytes >= 4 && !memcmp(p, "\177ELF", 4)) return parse_elf(file, arch, out);
+    if (file->size_bytes >= 2 && file->size_bytes < LINUX_HEADER_BYTES && !memcmp(p, "MZ", 2)) return refuse("Linux Image: the file is cut off");
     if (file->size_bytes >= LINUX_HEADER_BYTES) {
         uint32_t magic = load_le32(p + LINUX_MAGIC);
         if (load_le32(p + 4) == LINUX_ZBOOT_MAGIC)

@@ -54,6 +54,13 @@ test-machine-all: boot-tools-machine $(BOOT_MACHINE) ## the same, every row
 SUITES_EXTRA += machine='test/boot/machine.py $(BUILD)'
 TEST_PREREQUISITES += boot-tools-machine $(BOOT_MACHINE)
 
+# Bad input, on every host beside a guest at work.
+.PHONY: test-refusals
+test-refusals: boot-tools-machine $(BOOT_MACHINE) vm-suite ## descriptions, files, bundles and device trees that are wrong; ONLY='words' picks rows
+	$(Q)tools/need.sh dtc
+	$(Q)test/boot/refusals.py $(BUILD) $(ONLY)
+SUITES_EXTRA += refusals='tools/need.sh dtc && test/boot/refusals.py $(BUILD)'
+
 # The third body, as a process under the thread sanitizer.
 SELFTEST_OBJS_tsan := $(patsubst %,$(BUILD)/obj/tsan/%.o,$(filter-out hv/base/string.c,$(wildcard hv/base/*.c)) \
                         $(wildcard hv/core/*.c hv/arch/hosted/*.c) test/boot/selftest.c test/boot/hosted.c)

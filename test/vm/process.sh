@@ -50,7 +50,7 @@ check "vcpus 0"                2 "--vcpus: '0' must be 1 to 64"                 
 check "vcpus 65"               2 "--vcpus: '65' must be 1 to 64"                                run --kernel x --vcpus 65
 check "vcpus 9999"             2 "--vcpus: '9999' must be 1 to 64"                              run --kernel x --vcpus 9999
 check "memory too large"       2 "--memory: '2048G' is more than 1024G"                         run --kernel x --memory 2048G
-check "memory beyond the host" 1 'memory: the guests want 1048576 MiB, this host has [0-9]+ MiB' run --kernel "$demo" --memory 1024G
+check "memory beyond the host" 1 'guest: memory: wants 1048576 MiB with its RAM disks, this host has [0-9]+ MiB for it' run --kernel "$demo" --memory 1024G
 check "memory too small"       1 'guest: memory: a riscv64 machine has 4M to 1024G'             run --kernel "$demo" --memory 4K
 check "another architecture"   1 'guest: arm64 .*'                                              run --kernel "$demo" --arch arm64
 check "mode jit"               1 'guest: .*interpreter.*'                                       run --kernel "$demo" --mode jit
