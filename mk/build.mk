@@ -38,7 +38,8 @@ NOFP_aarch64   := -mgeneral-regs-only
 
 COMMON_SRCS := $(wildcard hv/base/*.c hv/core/*.c hv/mmu/*.c hv/ir/*.c hv/exec/*.c hv/interp/*.c hv/native/*.c hv/isa/*.c hv/isa/*/*.c hv/vm/*.c \
                           hv/manage/*.c drivers/virt/*.c drivers/block/*.c)
-GEN_SRCS    := $(BUILD)/gen/riscv64_decode.c
+DECODED     := riscv64 arm64
+GEN_SRCS    := $(DECODED:%=$(BUILD)/gen/%_decode.c)
 HOSTED_SRCS := $(filter-out hv/base/string.c drivers/block/nofile.c,$(COMMON_SRCS)) $(wildcard hv/arch/hosted/*.c drivers/block/hosted/*.c)
 X86_64_SRCS := $(COMMON_SRCS) boot/main.c boot/disks.c boot/acpi.c $(wildcard hv/arch/x86_64/*.c hv/arch/x86_64/*.S boot/x86_64/*.c boot/x86_64/*.S drivers/host/*.c boot/*_bundle.S)
 AARCH64_SRCS := $(COMMON_SRCS) boot/main.c boot/disks.c boot/acpi.c $(wildcard hv/arch/aarch64/*.c hv/arch/aarch64/*.S boot/aarch64/*.c boot/aarch64/*.S boot/boards/*.c drivers/host/*.c boot/*_bundle.S)
@@ -88,10 +89,13 @@ $(BUILD)/tools/%: tools/%.c
 	@echo "  TOOL    $*"
 	$(Q)tools/need.sh gcc && gcc -std=gnu11 -O2 -Wall -Wextra -Werror -I. -o $@ $<
 
-$(BUILD)/gen/riscv64_decode.c $(BUILD)/gen/riscv64_decode.h &: hv/isa/riscv64/riscv64.dec $(BUILD)/tools/decgen
-	@mkdir -p $(@D)
-	@echo "  DECGEN  riscv64"
-	$(Q)$(BUILD)/tools/decgen hv/isa/riscv64/riscv64.dec $(BUILD)/gen/riscv64_decode
+define decode_rules
+$(BUILD)/gen/$(1)_decode.c $(BUILD)/gen/$(1)_decode.h &: hv/isa/$(1)/$(1).dec $(BUILD)/tools/decgen
+	@mkdir -p $$(@D)
+	@echo "  DECGEN  $(1)"
+	$(Q)$(BUILD)/tools/decgen hv/isa/$(1)/$(1).dec $(BUILD)/gen/$(1)_decode
+endef
+$(foreach i,$(DECODED),$(eval $(call decode_rules,$(i))))
 
 $(FONT_SRCS): $(FONT_PSF) $(BUILD)/tools/fontgen
 	@mkdir -p $(@D)
@@ -109,7 +113,7 @@ OBJS_$(1) += $$(FDT_OBJ_NAMES:%=$(BUILD)/obj/$(1)/third_party/libfdt/%.o)
 endef
 $(foreach f,$(FLAVOURS),$(eval $(call libfdt_rules,$(f))))
 # Our sources that include <libfdt.h>
-FDT_USERS := hv/isa/fdt.c hv/isa/riscv64/fdt.c boot/aarch64/boot.c boot/aarch64/fdt_boot.c boot/aarch64/fdt_check.c boot/aarch64/fdt_buses.c
+FDT_USERS := hv/isa/riscv64/fdt.c hv/isa/arm64/fdt.c boot/aarch64/boot.c boot/aarch64/fdt_boot.c boot/aarch64/fdt_check.c boot/aarch64/fdt_buses.c
 $(foreach f,$(FLAVOURS),$(foreach s,$(FDT_USERS),$(eval $(BUILD)/obj/$(f)/$(s).o: CFLAGS_$(f) += -isystem $(TP)/libfdt/include/lib/libfdt)$(eval $(BUILD)/obj/$(f)/$(s).o: | $(TP)/libfdt/.stamp)))
 -include third_party/softfloat.mk
 

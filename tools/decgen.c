@@ -266,7 +266,7 @@ static unsigned read_bits(char *w[], unsigned n, unsigned i, struct row *r)
     return i;
 }
 
-/* c.addi16sp -> RV_C_ADDI16SP */
+/* c.addi16sp -> RV_C_ADDI16SP; ldr/post -> A64_LDR_POST, which prints as ldr */
 static void make_symbol(struct row *r)
 {
     size_t n = strlen(prefix);
@@ -678,7 +678,8 @@ static void emit_c(const char *base)
         char operands[TEXT];
         if (rows[i].format) {
             compile_template(&rows[i], operands, sizeof operands);
-            fprintf(c_file, "    { \"%s\", \"%s\", \"%s\", 0x%08x, 0x%08x, %u },\n", rows[i].name, rows[i].extension, operands,
+            int printed = (int)strcspn(rows[i].name, "/");
+            fprintf(c_file, "    { \"%.*s\", \"%s\", \"%s\", 0x%08x, 0x%08x, %u },\n", printed, rows[i].name, rows[i].extension, operands,
                     rows[i].mask, rows[i].match, rows[i].bits / 8);
         }
     }

@@ -74,6 +74,7 @@ static void map_devices(const struct aarch64_platform *p)
 {
     if (p->gicd) aarch64_map(p->gicd, p->gicd_size, AARCH64_DEVICE);
     if (p->gicc) aarch64_map(p->gicc, p->gicc_size, AARCH64_DEVICE);
+    if (p->gich) aarch64_map(p->gich, HV_PAGE_BYTES, AARCH64_DEVICE);
     for (unsigned i = 0; i < p->gicr_count; i++) aarch64_map(p->gicr[i].base, p->gicr[i].size_bytes, AARCH64_DEVICE);
     const uint64_t pages[] = { p->rtc, p->bcm2836_local, p->bcm2835_armctrl, p->bcm2835_pm, p->bcm2835_rng };
     for (size_t i = 0; i < ARRAY_COUNT(pages); i++) {

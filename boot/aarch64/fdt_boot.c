@@ -183,6 +183,17 @@ static void read_cpus(const void *t, uint64_t boot_mpidr, struct aarch64_platfor
     }
 }
 
+/* -> how many cells say an interrupt */
+static unsigned read_maintenance(const void *t, int node, struct aarch64_platform *p)
+{
+    unsigned gic_cells = u32_of(t, node, "#interrupt-cells", 3);
+    p->maintenance_intid = intid_of(t, node, 0, gic_cells);
+    return gic_cells;
+}
+
+/* Where each 4 KiB of a GIC-400 are seen sixteen times over, two that are neighbours begin 60 KiB in. */
+static uint64_t gicv_second_page(uint64_t size_bytes) { return size_bytes == 0x20000 ? 0xf000 : 0; }
+
 static unsigned read_gic(const void *t, struct aarch64_platform *p)
 {
     uint64_t size;
@@ -199,12 +210,15 @@ static unsigned read_gic(const void *t, struct aarch64_platform *p)
             p->gicr[p->gicr_count].base = base;
             p->gicr[p->gicr_count++].size_bytes = size;
         }
-        return u32_of(t, n, "#interrupt-cells", 3);
+        return read_maintenance(t, n, p);
     }
     n = FIND(t, "arm,cortex-a15-gic", "arm,gic-400", "arm,cortex-a9-gic", "arm,cortex-a7-gic");
     if (n >= 0 && reg_of(t, n, 0, &p->gicd, &p->gicd_size) && reg_of(t, n, 1, &p->gicc, &p->gicc_size) && p->gicd_size && p->gicc_size) {
         p->irq_kind = AARCH64_IRQ_GICV2;
-        return u32_of(t, n, "#interrupt-cells", 3);
+        uint64_t gicv_size;
+        if (reg_of(t, n, 2, &p->gich, &size) && reg_of(t, n, 3, &p->gicv, &gicv_size)) p->gicv += gicv_second_page(gicv_size);
+        else p->gich = p->gicv = 0;
+        return read_maintenance(t, n, p);
     }
     return 0;
 }

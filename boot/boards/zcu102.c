@@ -13,6 +13,7 @@ const struct board board_zcu102 = {
     .platform     = {
         .cpu_count = 4, .cpu_mpidr = { 0, 1, 2, 3 }, .is_cpu_count_most = true, .psci = AARCH64_PSCI_SMC,
         .irq_kind = AARCH64_IRQ_GICV2, .gicd = 0xf9010000, .gicd_size = 0x1000, .gicc = 0xf9020000, .gicc_size = 0x2000,
+        .gich = 0xf9040000, .gicv = 0xf906f000, .maintenance_intid = 25,       /* two neighbouring pages of GICV: each is seen 16 times */
         .timer_virt_intid = 27, .timer_hyp_intid = 26,
         .rtc = 0xffa60010,                                /* RTC.CURRENT_TIME */
     },

@@ -22,7 +22,7 @@
 #define VIRTIO_NOTIFY_CHAINS    128            /* as many a notify serves before it breathes */
 #define VIRTIO_BREATH_NS        100000ull
 #define VIRTIO_DRAIN_NS         1000000000ull  /* so long a reset waits for what is in flight */
-#define VIRTIO_SLOT_BYTES       0x1000u
+#define VIRTIO_SLOT_BYTES       0x200u
 
 /* 2.1 device status */
 #define VIRTIO_ACKNOWLEDGE 0x01u

@@ -9,11 +9,13 @@ struct hw_vm;                               /* stage-2 tables (NPT, EPT) and the
 struct hw_vcpu;                             /* VMCB, VMCS or what EL2 keeps */
 
 /* What this machine offers to guests of its own kind; found out before the first VM, constant afterwards. */
+struct hw_arm64;                            /* hw_arm64.h */
 struct hw_support {
     enum guest_arch arch;
     const char     *name;                   /* "EL2", "AMD-V", "VT-x" */
     const char     *absence;                /* why there is none, for people; NULL: it is there */
     uint64_t        counter_hz;             /* of the counter that guests read themselves; 0: there is none */
+    const struct hw_arm64 *arm64;           /* more of an AArch64 host that can; NULL elsewhere */
 };
 const struct hw_support *hw_support(void);
 

@@ -16,3 +16,14 @@ struct native_ops {
     unsigned         (*exit_kind)(const struct vcpu *v, const struct hw_exit *x);
     const char      *(*exit_name)(unsigned kind);
 };
+
+static inline struct hw_run native_entry(struct vcpu *v, bool is_step)
+{
+    return (struct hw_run){ v->regs.slot, &v->regs.pc, v->regs.isa, &v->request, is_step };
+}
+/* All of its state comes to where it can be read and changed. */
+static inline void native_put(struct vcpu *v)
+{
+    struct hw_run run = native_entry(v, false);
+    hw_vcpu_put(v->engine_state, &run);
+}

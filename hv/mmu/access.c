@@ -89,7 +89,7 @@ static void store_ram(void *p, unsigned size_bytes, uint64_t v)
     }
 }
 
-static struct vm_error device_access(struct mmu *m, guest_phys_addr gpa, unsigned size_bytes, enum access_type how, uint64_t *value)
+struct vm_error mmu_device_access(struct mmu *m, guest_phys_addr gpa, unsigned size_bytes, enum access_type how, uint64_t *value)
 {
     struct mmio_region *r = mmio_find(m->bus, gpa);
     if (!r || !m->devices) return mmio_access_in(r, gpa, size_bytes, how, value);
@@ -115,7 +115,7 @@ static bool one_access(struct mmu *m, guest_phys_addr gpa, guest_addr at, enum a
     if (gmem_is_ram(m->gmem, gpa, 1)) {
         *refusal = vm_error_at(VM_MEMORY_ACCESS_VIOLATION, at);      /* ROM: the memory map says no */
     } else {
-        *refusal = device_access(m, gpa, size_bytes, how, value);
+        *refusal = mmu_device_access(m, gpa, size_bytes, how, value);
         if (!vm_failed(*refusal)) return true;
         if (refusal->domain == VM_ERROR_MEMORY) *refusal = vm_error_at(VM_MEMORY_INVALID_ADDRESS, at);
     }

@@ -81,6 +81,9 @@ NODISCARD void *mmu_atomic(struct mmu *m, guest_addr at, unsigned size_bytes, en
 NODISCARD bool mmu_fetch(struct mmu *m, guest_addr pc, uint8_t *out, unsigned cap_bytes, unsigned *got_bytes,
                          guest_phys_addr *gpa, struct fault *why);
 
+/* One device access at a guest-physical address, counted as the vCPU's. Errors are mmio_access's. */
+NODISCARD struct vm_error mmu_device_access(struct mmu *m, guest_phys_addr gpa, unsigned size_bytes, enum access_type how, uint64_t *value);
+
 /* The API's edge: the same with struct vm_error (Execution(Fault), Memory(InvalidAddress), Memory(Alignment) for an odd
  * size). Values are zero-extended; a write touches only its own bytes; length 0 is success. */
 NODISCARD struct vm_error mmu_translate (struct mmu *m, guest_addr at, enum access_type how, guest_phys_addr *out);

@@ -52,19 +52,13 @@ static bool give_memory(struct vcpu *v, const struct hw_exit *x, struct vm_error
 }
 
 /* ---- running ---- */
-static struct hw_run entry(struct vcpu *v, bool is_step)
-{
-    return (struct hw_run){ v->regs.slot, &v->regs.pc, v->regs.isa, &v->request, is_step };
-}
-
 static void count_up(uint64_t *counter, uint64_t by) { __atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED); }
 
 struct turn { struct exec_stats stats; uint64_t start_ns; };
 
 static struct exec_result leave(struct vcpu *v, struct turn *t, enum exec_status status, struct vm_error error)
 {
-    struct hw_run run = entry(v, false);
-    hw_vcpu_put(v->engine_state, &run);
+    native_put(v);
     t->stats.exec_time_ns = arch_time_ns() - t->start_ns;
     count_up(&v->stats.executed_insns, t->stats.executed_insns);
     count_up(&v->stats.exec_time_ns, t->stats.exec_time_ns);
@@ -75,7 +69,7 @@ static struct exec_result leave(struct vcpu *v, struct turn *t, enum exec_status
 static enum exec_status enter(struct vcpu *v, bool is_step, struct turn *t, struct vm_error *error)
 {
     const struct native_ops *ops = v->isa->native;
-    struct hw_run run = entry(v, is_step);
+    struct hw_run run = native_entry(v, is_step);
     struct hw_exit x = { .kind = HW_EXIT_HOST };
     enum exec_status status = EXEC_CONTINUE;
     ops->load(v);

@@ -29,6 +29,8 @@ struct aarch64_platform {
     uint64_t bcm2836_local, bcm2835_armctrl;              /* AARCH64_IRQ_BCM2836: each core's own, the devices' */
     uint64_t bcm2835_pm, bcm2835_rng;
     uint64_t gicd, gicd_size, gicc, gicc_size;
+    uint64_t gich, gicv;                                  /* GICv2's virtual side: our registers, and the guest's CPU interface (8 KiB) */
+    uint32_t maintenance_intid;                           /* of the virtual CPU interface; 0: none */
     struct { uint64_t base, size_bytes; } gicr[AARCH64_MAX_REDISTRIBUTORS];
     unsigned gicr_count;
     uint64_t gicr_stride;                                 /* 0: as GICR_TYPER says */
@@ -56,7 +58,11 @@ bool aarch64_irq_connect(uint32_t intid, void (*quiet)(void *arg), void *arg);
 void aarch64_irq_init(const struct aarch64_platform *platform);
 const char *aarch64_irq_name(void);
 void aarch64_irq_init_cpu(unsigned cpu);
-void aarch64_irq_enable_private(uint32_t intid);
+void aarch64_irq_enable_private(uint32_t intid);          /* on this core */
+void aarch64_irq_disable_private(uint32_t intid);
+/* Of every core, INTIDs 16 to 31; before cores start. `quiet` runs in interrupt context, and nobody else is called. It is enabled
+ * on each core when that sets itself up. False: no such interrupt, or no place. */
+bool aarch64_irq_connect_private(uint32_t intid, void (*quiet)(void *arg), void *arg);
 void aarch64_irq_send(unsigned cpu, uint32_t sgi);
 void aarch64_interrupt(void);                             /* by vectors.S */
 
@@ -76,6 +82,10 @@ void     aarch64_timer_init_cpu(void);
 uint32_t aarch64_timer_intid(void);
 void     aarch64_timer_quiet(void);
 uint32_t aarch64_timer_hz(void);
+uint64_t aarch64_timer_count_at(uint64_t time_ns);        /* the counter's value then */
+
+/* el2.c: whether guests of our own kind can run; before cores start, after interrupts and timer. */
+void aarch64_guests_init(const struct aarch64_platform *platform);
 
 /* cpu.c */
 void aarch64_upcall(enum arch_irq what, uint32_t number); /* interrupt context */

@@ -83,4 +83,4 @@ static uint32_t acknowledge(void)
 
 static void end(uint32_t token) { (void)token; }
 
-const struct irq_chip aarch64_bcm2836 = { "BCM2836 interrupts", 0x3ff, init, init_cpu, enable, send, acknowledge, end };
+const struct irq_chip aarch64_bcm2836 = { "BCM2836 interrupts", 0x3ff, init, init_cpu, enable, NULL, send, acknowledge, end };

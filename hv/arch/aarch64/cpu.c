@@ -75,6 +75,7 @@ void aarch64_init(const struct aarch64_platform *p)
     forget_unreachable_cpus();
     aarch64_timer_init(&platform);
     aarch64_irq_init(&platform);
+    aarch64_guests_init(&platform);
     become(0);
 }
 

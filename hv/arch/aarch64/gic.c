@@ -68,11 +68,12 @@ static void v2_enable(uint32_t intid)
     d_write(GICD_ISENABLER + intid / 32 * 4, 1u << intid % 32);
 }
 
+static void     v2_disable(uint32_t intid)          { d_write(GICD_ICENABLER, 1u << intid); }
 static void     v2_send(unsigned cpu, uint32_t sgi) { d_write(GICD_SGIR, (uint32_t)target_of[cpu] << 16 | sgi); }
 static uint32_t v2_acknowledge(void)                { return aarch64_mmio_read32(platform->gicc + GICC_IAR); }
 static void     v2_end(uint32_t token)              { aarch64_mmio_write32(platform->gicc + GICC_EOIR, token); }
 
-const struct irq_chip aarch64_gicv2 = { "GICv2", 0x3ff, v2_init, v2_init_cpu, v2_enable, v2_send, v2_acknowledge, v2_end };
+const struct irq_chip aarch64_gicv2 = { "GICv2", 0x3ff, v2_init, v2_init_cpu, v2_enable, v2_disable, v2_send, v2_acknowledge, v2_end };
 
 /* ---- GICv3 ---- */
 
@@ -149,6 +150,12 @@ static void v3_enable(uint32_t intid)
     d_write(GICD_ISENABLER + intid / 32 * 4, 1u << intid % 32);
 }
 
+static void v3_disable(uint32_t intid)
+{
+    uint64_t r = gicr_of[arch_cpu_id()];
+    if (r) aarch64_mmio_write32(r + GICR_SGI + GICD_ICENABLER, 1u << intid);
+}
+
 static void v3_send(unsigned cpu, uint32_t sgi)
 {
     uint64_t m = platform->cpu_mpidr[cpu], aff0 = m & 0xff;
@@ -170,7 +177,7 @@ static void v3_end(uint32_t token)
     aarch64_isb();
 }
 
-const struct irq_chip aarch64_gicv3 = { "GICv3", 0xffffff, v3_init, v3_init_cpu, v3_enable, v3_send, v3_acknowledge, v3_end };
+const struct irq_chip aarch64_gicv3 = { "GICv3", 0xffffff, v3_init, v3_init_cpu, v3_enable, v3_disable, v3_send, v3_acknowledge, v3_end };
 
 /* ---- from EL3: all interrupts become the non-secure side's ---- */
 

@@ -25,8 +25,27 @@ void aarch64_irq_init(const struct aarch64_platform *p)
 }
 
 const char *aarch64_irq_name(void)              { return chip ? chip->name : "no interrupt controller"; }
-void aarch64_irq_init_cpu(unsigned cpu)         { if (chip) chip->init_cpu(cpu); }
 void aarch64_irq_enable_private(uint32_t intid) { if (chip) chip->enable(intid); }
+void aarch64_irq_disable_private(uint32_t intid) { if (chip) chip->disable(intid); }
+
+/* Of each core; frozen before the second starts. */
+static struct connection private_of[INTID_SPI];
+
+bool aarch64_irq_connect_private(uint32_t intid, void (*quiet)(void *arg), void *arg)
+{
+    if (!chip || !chip->disable || intid >= INTID_SPI || private_of[intid].quiet) return false;
+    private_of[intid] = (struct connection){ intid, quiet, arg };
+    return true;
+}
+
+void aarch64_irq_init_cpu(unsigned cpu)
+{
+    if (!chip) return;
+    chip->init_cpu(cpu);
+    for (uint32_t intid = 0; intid < INTID_SPI; intid++) {
+        if (private_of[intid].quiet) chip->enable(intid);
+    }
+}
 
 void aarch64_irq_send(unsigned cpu, uint32_t sgi)
 {
@@ -82,7 +101,9 @@ void aarch64_interrupt(void)
         aarch64_upcall(ARCH_IRQ_TIMER, 0);
     } else if (intid == AARCH64_SGI_KICK) {
         aarch64_upcall(ARCH_IRQ_KICK, 0);
-    } else if (intid >= INTID_SPI) {
+    } else if (intid < INTID_SPI) {
+        if (private_of[intid].quiet) private_of[intid].quiet(private_of[intid].arg);
+    } else {
         device_interrupt(intid);
     }
     chip->end(token);

@@ -12,6 +12,7 @@ struct irq_chip {
     uint32_t (*init)(const struct aarch64_platform *p);   /* boot core: all devices' interrupts off. -> the end of their numbers */
     void     (*init_cpu)(unsigned cpu);                   /* on that core: its own part, what others send it let in */
     void     (*enable)(uint32_t intid);                   /* below INTID_SPI: of this core; else it goes to core 0 */
+    void     (*disable)(uint32_t intid);                  /* below INTID_SPI, of this core; NULL: it cannot */
     void     (*send)(unsigned cpu, uint32_t sgi);         /* any context, itself included; lost only if pending already */
     uint32_t (*acknowledge)(void);                        /* the interrupt that is pending for this core, or INTID_SPECIAL */
     void     (*end)(uint32_t token);                      /* after its handler */

@@ -16,6 +16,14 @@
     b       interrupt
 .endm
 
+/* Back to el2_enter's caller. */
+.macro GUEST vector
+    .balign 128
+    stp     x0, x1, [sp, #-16]!
+    mov     x1, #\vector
+    b       el2_exit
+.endm
+
     .text
     .balign 2048
     .globl aarch64_vectors
@@ -28,10 +36,10 @@ aarch64_vectors:
     FATAL 5
     FATAL 6
     FATAL 7
-    FATAL 8                             /* from a lower level: nothing runs there */
-    FATAL 9
-    FATAL 10
-    FATAL 11
+    GUEST 0                             /* from a guest: synchronous, interrupt, FIQ, SError */
+    GUEST 1
+    GUEST 2
+    GUEST 3
     FATAL 12
     FATAL 13
     FATAL 14

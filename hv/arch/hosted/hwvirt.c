@@ -6,7 +6,7 @@ static struct vm_error none(void) { return vm_error_because(VM_PLATFORM_ACCELERA
 
 const struct hw_support *hw_support(void)
 {
-    static const struct hw_support support = { GUEST_ARCH_COUNT, "none", "the hypervisor runs as a process", 0 };
+    static const struct hw_support support = { GUEST_ARCH_COUNT, "none", "the hypervisor runs as a process", 0, NULL };
     return &support;
 }
 

@@ -6,7 +6,7 @@ static struct vm_error none(void) { return vm_error_because(VM_PLATFORM_ACCELERA
 
 const struct hw_support *hw_support(void)
 {
-    static const struct hw_support support = { GUEST_X86_64, "AMD-V or VT-x", "this image does not drive it yet", 0 };
+    static const struct hw_support support = { GUEST_X86_64, "AMD-V or VT-x", "this image does not drive it yet", 0, NULL };
     return &support;
 }
 

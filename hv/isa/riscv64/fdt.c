@@ -3,56 +3,8 @@
  * QEMU's `virt`, so that kernels and firmware made for it run unmodified. Runs at reset, no state.
  * Devicetree Specification 0.4; Linux Documentation/devicetree/bindings. */
 #include "hv/isa/riscv64/board.h"
-#include "hv/base/bits.h"
-#include "hv/base/fmt.h"
-#include "hv/base/string.h"
+#include "hv/isa/fdt_writer.h"
 #include "hv/isa/riscv64/state.h"
-#include <libfdt.h>
-
-/* The first error stays and makes the rest idle. */
-struct tree { void *at; int error; };
-
-static void begin(struct tree *t, const char *name)
-{
-    if (!t->error) t->error = fdt_begin_node(t->at, name);
-}
-static void begin_at(struct tree *t, const char *name, uint64_t address)
-{
-    char text[40];
-    hv_snprintf(text, sizeof text, "%s@%llx", name, (unsigned long long)address);
-    begin(t, text);
-}
-static void end(struct tree *t)
-{
-    if (!t->error) t->error = fdt_end_node(t->at);
-}
-static void put(struct tree *t, const char *name, const void *value, size_t size_bytes)
-{
-    if (!t->error) t->error = fdt_property(t->at, name, value, (int)size_bytes);
-}
-static void put_text(struct tree *t, const char *name, const char *text)
-{
-    put(t, name, text, strlen(text) + 1);
-}
-static void put_cells(struct tree *t, const char *name, unsigned count, const uint32_t *cells)
-{
-    uint32_t raw[8];
-    for (unsigned i = 0; i < count && i < ARRAY_COUNT(raw); i++) raw[i] = __builtin_bswap32(cells[i]);
-    put(t, name, raw, count * sizeof raw[0]);
-}
-#define PUT_CELLS(t, name, ...) \
-    put_cells(t, name, ARRAY_COUNT(((const uint32_t[]){ __VA_ARGS__ })), (const uint32_t[]){ __VA_ARGS__ })
-static void put_u64(struct tree *t, const char *name, uint64_t v)
-{
-    PUT_CELLS(t, name, (uint32_t)(v >> 32), (uint32_t)v);
-}
-static void put_reg(struct tree *t, uint64_t base, uint64_t size_bytes)
-{
-    PUT_CELLS(t, "reg", (uint32_t)(base >> 32), (uint32_t)base, (uint32_t)(size_bytes >> 32),
-              (uint32_t)size_bytes);
-}
-/* strings with \0 between them */
-#define PUT_TEXTS(t, name, literal) put(t, name, literal, sizeof(literal))
 
 /* Who may be pointed at, by number. */
 static uint32_t phandle_cpu(unsigned hart)                 { return 1 + 2 * hart; }
@@ -201,11 +153,7 @@ static void put_syscon(struct tree *t, const struct rv_fdt *d, const char *name,
 
 bool rv_fdt_make(void *out, size_t cap_bytes, const struct rv_fdt *d, size_t *size_bytes)
 {
-    struct tree t = { out, fdt_create(out, (int)cap_bytes) };
-    if (!t.error) t.error = fdt_finish_reservemap(out);
-    begin(&t, "");
-    PUT_CELLS(&t, "#address-cells", 2);
-    PUT_CELLS(&t, "#size-cells", 2);
+    struct tree t = start(out, cap_bytes);
     put_text(&t, "compatible", "riscv-virtio");
     put_text(&t, "model", "riscv-virtio,hospes");
     put_chosen(&t, d);
@@ -218,8 +166,5 @@ bool rv_fdt_make(void *out, size_t cap_bytes, const struct rv_fdt *d, size_t *si
     put_syscon(&t, d, "poweroff", "syscon-poweroff", RV_TEST_PASS);
     put_syscon(&t, d, "reboot", "syscon-reboot", RV_TEST_RESET);
     end(&t);
-    if (!t.error) t.error = fdt_finish(out);
-    if (t.error) return false;
-    *size_bytes = fdt_totalsize(out);
-    return true;
+    return finish(&t, size_bytes);
 }
