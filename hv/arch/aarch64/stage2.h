@@ -6,6 +6,7 @@
 
 #define STAGE2_ADDRESS_BITS 39
 
+/* One VM's tables. */
 struct stage2 { uint64_t *root; const struct hw_memory *memory; };
 
 NODISCARD bool stage2_init(struct stage2 *s, const struct hw_memory *memory);

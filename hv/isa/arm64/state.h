@@ -41,6 +41,7 @@ static inline const struct arm64_state *arm64_state_const(const struct vcpu *v) 
 static inline uint64_t arm64_x(const struct vcpu *v, unsigned n)        { return n == 31 ? 0 : v->regs.slot[n]; }
 static inline void     arm64_set_x(struct vcpu *v, unsigned n, uint64_t x) { if (n != 31) v->regs.slot[n] = x; }
 
+/* The architecture's table. */
 extern const struct isa_ops ARM64_ISA;
 
 /* ---- for machine.c ---- */
