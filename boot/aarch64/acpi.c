@@ -11,7 +11,7 @@
 
 /* Offsets in the tables, by the names of the specification: 5.2.12, 5.2.12.14 to .17, 5.2.25, 5.2.9. */
 enum { MADT_ENTRIES = 44, ENTRY_GICC = 11, ENTRY_GICD = 12, ENTRY_GICR = 14 };
-enum { GICC_FLAGS = 12, GICC_BASE = 32, GICC_GICR_BASE = 60, GICC_MPIDR = 68, GICC_BYTES = 76, GICC_ENABLED = 1 };
+enum { GICC_FLAGS = 12, GICC_BASE = 32, GICC_GICV_BASE = 40, GICC_GICH_BASE = 48, GICC_MAINTENANCE = 56, GICC_GICR_BASE = 60, GICC_MPIDR = 68, GICC_BYTES = 76, GICC_ENABLED = 1 };
 enum { GICD_BASE = 8, GICD_VERSION = 20, GICR_BASE = 4, GICR_BYTES = 12 };
 enum { GTDT_VIRTUAL_GSIV = 64, GTDT_EL2_GSIV = 72 };
 enum { FADT_DSDT = 40, FADT_ARM_BOOT = 129, FADT_X_DSDT = 140, ARM_PSCI = 1, ARM_PSCI_HVC = 2 };
@@ -40,6 +40,9 @@ static void add_core(struct aarch64_platform *p, struct acpi_table gicc)
     uint64_t mpidr = acpi_get64(gicc, GICC_MPIDR) & MPIDR_AFFINITY, redistributor = acpi_get64(gicc, GICC_GICR_BASE);
     if (gicc.length < GICC_BYTES || !(acpi_get32(gicc, GICC_FLAGS) & GICC_ENABLED)) return;
     if (!p->gicc) p->gicc = acpi_get64(gicc, GICC_BASE);
+    if (!p->gicv) p->gicv = acpi_get64(gicc, GICC_GICV_BASE);
+    if (!p->gich) p->gich = acpi_get64(gicc, GICC_GICH_BASE);
+    if (!p->maintenance_intid) p->maintenance_intid = acpi_get32(gicc, GICC_MAINTENANCE);
     if (redistributor) add_redistributors(p, redistributor, FRAMES_BYTES);
     if (mpidr != p->cpu_mpidr[0] && p->cpu_count < ARCH_MAX_CPUS) p->cpu_mpidr[p->cpu_count++] = mpidr;
 }

@@ -267,7 +267,7 @@ TEST(R63_missing_hardware_is_a_platform_error_and_the_machine_stays_usable)
 
 TEST(R63_guests_that_only_hardware_runs_are_refused_by_a_host_of_another_kind)
 {
-    static const struct { bool is_auto; enum exec_mode mode; int kind; const char *says; } rows[] = {
+    static const struct { bool is_auto; enum exec_mode mode; enum vm_error_kind kind; const char *says; } rows[] = {
         { true, EXEC_INTERPRETER, VM_PLATFORM_UNSUPPORTED_ARCH, "arm64 guests run by hardware virtualization alone: this host is of another kind" },
         { false, EXEC_INTERPRETER, VM_PLATFORM_UNSUPPORTED_ARCH, "arm64 guests run by hardware virtualization alone: this host is of another kind" },
         { false, EXEC_HARDWARE, VM_PLATFORM_ACCELERATION_UNAVAILABLE, "mode = hardware needs a guest of the host's own kind" },
