@@ -101,6 +101,7 @@ const struct isa_ops ARM64_ISA = {
     .deadline = arm64_deadline,
     .reg_written = reg_written,
     .peek = arm64_peek,
+    .rights = arm64_rights,
     .irq_name = irq_name,
     .privilege = privilege,
     .native = &ARM64_NATIVE,

@@ -80,6 +80,13 @@ static uint8_t perms_of(const struct vcpu *v, const struct leaf *l)
     return (uint8_t)(PERM_READ | (is_read_only ? 0 : PERM_WRITE) | (is_xn || (!is_el0 && is_user && !is_read_only) ? 0 : PERM_EXECUTE));
 }
 
+unsigned arm64_rights(const struct vcpu *v, guest_addr at)
+{
+    guest_phys_addr gpa;
+    struct leaf leaf;
+    return translate(v, at.v, &gpa, &leaf) ? perms_of(v, &leaf) : 0;
+}
+
 bool arm64_walk(struct mmu *m, guest_addr at, enum access_type how, unsigned context, struct translation *out, struct fault *why)
 {
     static const uint8_t needs[] = { [ACCESS_READ] = PERM_READ, [ACCESS_WRITE] = PERM_WRITE, [ACCESS_EXECUTE] = PERM_EXECUTE };

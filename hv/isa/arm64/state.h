@@ -67,3 +67,4 @@ void     arm64_deadline(struct vcpu *v);
 /* mmu.c */
 mmu_walk_fn arm64_walk;
 bool     arm64_peek(const struct vcpu *v, guest_addr at, guest_phys_addr *out);
+unsigned arm64_rights(const struct vcpu *v, guest_addr at);
