@@ -97,3 +97,24 @@ void acpi_read_slots(struct acpi_table t, struct host_buses *b)
         buses_add_slot(b, base, size, &line);
     }
 }
+
+unsigned acpi_aml_integer(const uint8_t *p, const uint8_t *end, uint32_t *out)
+{
+    if (p >= end) return 0;
+    if (p[0] <= 1) return *out = p[0], 1;                 /* ZeroOp, OneOp */
+    if (p[0] == 0x0a && end - p >= 2) return *out = p[1], 2;
+    if (p[0] == 0x0b && end - p >= 3) return *out = load_le16(p + 1), 3;
+    if (p[0] == 0x0c && end - p >= 5) return *out = load_le32(p + 1), 5;
+    return 0;
+}
+
+unsigned acpi_aml_length(const uint8_t *p, const uint8_t *end, const uint8_t **package_end)
+{
+    unsigned more = p < end ? p[0] >> 6 : 0;
+    if (p >= end || end - p <= more) return 0;
+    uint32_t length = more ? p[0] & 15u : p[0] & 63u;
+    for (unsigned i = 0; i < more; i++) length |= (uint32_t)p[1 + i] << (4 + 8 * i);
+    if (length <= more || length > (size_t)(end - p)) return 0;
+    *package_end = p + length;
+    return 1 + more;
+}

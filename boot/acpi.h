@@ -30,3 +30,8 @@ struct acpi_table acpi_find(const struct acpi_root *root, const char *signature,
 /* Where devices are: PCI's ECAM by MCFG, virtio-mmio slots by a look at a DSDT's or SSDT's AML. */
 void acpi_read_mcfg(struct acpi_table mcfg, struct host_buses *b);
 void acpi_read_slots(struct acpi_table aml, struct host_buses *b);
+
+/* An integer at `p`, ACPI 20.2.3, of 32 bits at most. -> how many bytes it took, 0: it is something else. */
+unsigned acpi_aml_integer(const uint8_t *p, const uint8_t *end, uint32_t *out);
+/* A PkgLength at `p`, 20.2.4: *package_end is where what it counts ends. -> how many bytes it took, 0: that is beyond `end`. */
+unsigned acpi_aml_length(const uint8_t *p, const uint8_t *end, const uint8_t **package_end);

@@ -2,7 +2,6 @@
 /* MADT (cores, GIC), GTDT (timer), FADT (PSCI), SPCR (UART), MCFG and DSDT (buses); see acpi.h. Interrupts are told as GSIVs,
  * which are the GIC's numbers. Boot core, once. */
 #include "boot/aarch64/acpi.h"
-#include "boot/acpi.h"
 #include "hv/base/bits.h"
 #include "hv/base/string.h"
 
@@ -136,5 +135,6 @@ const char *acpi_read_chips(const void *rsdp, uint64_t boot_mpidr, struct machin
     if (!dsdt.length) dsdt = acpi_table_at(acpi_get32(fadt, FADT_DSDT), root.reach);
     acpi_read_slots(dsdt, buses);
     acpi_read_mcfg(mcfg, buses);
+    acpi_read_routes(dsdt, &buses->pci);
     return NULL;
 }

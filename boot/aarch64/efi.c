@@ -148,7 +148,8 @@ static const char *ask(void *image, const struct efi_system_table *st)
     machine.loader = "UEFI";
     read_options(self);
     if (!cmdline[0]) efi_read_words(st->boot, self, cmdline, sizeof cmdline);
-    if (cmdline[0]) machine.cmdline = cmdline;
+    if (!cmdline[0]) memcpy(cmdline, machine.cmdline, strnlen(machine.cmdline, sizeof cmdline - 1));
+    machine.cmdline = cmdline;                            /* in the image, for who reads it with caches off */
     why = efi_read_bundle(st->boot, self, machine.cmdline, &machine.initrd);
     if (why) return why;
     machine_add(machine.reserved, &machine.reserved_count, machine.initrd.base, machine.initrd.size_bytes);

@@ -148,5 +148,6 @@ void efi_read_words(struct efi_boot_services *bs, const struct efi_loaded_image 
     for (uint64_t i = 0; i < bytes; i++) {
         if (out[i] == '\n' || out[i] == '\r' || out[i] == '\t') out[i] = ' ';
     }
+    while (bytes && out[bytes - 1] == ' ') bytes--;
     out[bytes] = 0;
 }

@@ -61,17 +61,6 @@ static void read_madt(struct acpi_table t, struct x86_64_platform *p)
     }
 }
 
-/* An integer of AML, ACPI 20.2.3; returns how many bytes it took, 0: it is something else. */
-static unsigned aml_integer(const uint8_t *p, const uint8_t *end, uint32_t *out)
-{
-    if (p >= end) return 0;
-    if (p[0] <= 1) return *out = p[0], 1;                 /* ZeroOp, OneOp */
-    if (p[0] == 0x0a && end - p >= 2) return *out = p[1], 2;
-    if (p[0] == 0x0b && end - p >= 3) return *out = load_le16(p + 1), 3;
-    if (p[0] == 0x0c && end - p >= 5) return *out = load_le32(p + 1), 5;
-    return 0;
-}
-
 /* Name(_S5_, Package(){ SLP_TYPa, SLP_TYPb, ... }): 08 '_S5_' 12 PkgLength NumElements integer integer. */
 static bool read_s5(struct acpi_table t, struct x86_64_platform *p)
 {
@@ -81,9 +70,9 @@ static bool read_s5(struct acpi_table t, struct x86_64_platform *p)
         q += 1 + (*q >> 6);                               /* PkgLength, ACPI 20.2.4 */
         q += 1;                                           /* NumElements */
         uint32_t a = 0, b = 0;
-        unsigned n = q < end ? aml_integer(q, end, &a) : 0;
+        unsigned n = q < end ? acpi_aml_integer(q, end, &a) : 0;
         if (!n) continue;
-        if (!aml_integer(q + n, end, &b)) b = a;
+        if (!acpi_aml_integer(q + n, end, &b)) b = a;
         p->s5_a = (uint8_t)(a & 7);
         p->s5_b = (uint8_t)(b & 7);
         return true;

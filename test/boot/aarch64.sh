@@ -31,6 +31,26 @@ judge "8 cores, 4 GiB" "$whole" 'cores 8'
 boot 60 selftest.img -M virt,virtualization=on -cpu cortex-a53 -smp 1 -m 128 -append reboot
 judge "1 core, 128 MiB, reboot" "$whole" 'cores 1'
 
+# By UEFI: tables of both kinds, words and module from the loader or from the volume.
+uefi() {
+    seconds=$1; shift
+    machine "$seconds" -bios /usr/share/qemu-efi-aarch64/QEMU_EFI.fd -net none "$@"
+}
+volume="-device virtio-scsi-pci -drive if=none,id=boot,format=raw,readonly=on,file=$tmp/fat -device scsi-hd,drive=boot"
+for gic in 2 3; do
+    uefi 90 -M virt,virtualization=on,gic-version=$gic -cpu cortex-a57 -smp 4 -m 512 -kernel "$folder/selftest.img" -append input -initrd "$module"
+    judge "UEFI, ACPI, EL2, GICv$gic, 4 cores, module" "$whole" 'cores 4' "GICv$gic" 'running at EL2, by UEFI' 'MODULE-o' 'input arrives'
+    uefi 90 -M virt,acpi=off,gic-version=$gic -cpu max -smp 2 -m 3G -kernel "$folder/selftest.img" -append 'input reboot'
+    judge "UEFI, device tree, EL1, GICv$gic, newest CPU, 3 GiB, reboot" "$whole" 'cores 2' 'started at EL1, by UEFI' 'on linux,dummy-virt' 'input arrives'
+done
+tools/mkefi.sh "$folder/selftest.img" "$tmp/fat" input "$module"
+uefi 90 -M virt -cpu cortex-a57 -smp 1 -m 512 $volume
+judge "UEFI, ACPI, from a volume" "$whole" 'cores 1' 'MODULE-o' 'input arrives'
+uefi 20 -M virt -cpu cortex-a57 -m 512 -kernel "$folder/selftest.img" -append 'initrd=not.there' < /dev/null
+judge "UEFI, the bundle that was named is missing" 'Hospes cannot start: the file that initrd= names is not there'
+uefi 20 -M virt,virtualization=on -cpu cortex-a57 -m 512 -kernel "$folder/selftest.img" -append 'fault=write-const' < /dev/null
+judge_panic "UEFI, fault write-const" 'data abort, write, permission' hospes_main
+
 # Boards that bring no device tree.
 for cores in 1 4; do
     boot 60 selftest.img -M xlnx-zcu102,virtualization=on -smp $cores -m 1G -append 'input reboot' -initrd "$module"
@@ -42,7 +62,7 @@ boot 60 selftest.img -M raspi3b -append 'input reboot no-clock' -initrd "$module
 judge "raspi3b, module" "$whole" 'cores 4' 'on raspi3b' 'running at EL2' 'random source' 'MODULE-o' 'input arrives'
 
 # Pointers are set right wherever a loader puts us.
-for at in 0x40400000 0x4a610000 0x57e00000; do
+for at in 0x40400000 0x4a613000 0x57e00000; do
     machine 60 -M virt,virtualization=on -cpu cortex-a57 -smp 2 -m 512 \
         -device "loader,file=$folder/selftest.img,addr=$at,force-raw=on" -device "loader,addr=$at,cpu-num=0"
     judge "the image put at $at" "$whole" 'cores 2' 'running at EL2'

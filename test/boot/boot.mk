@@ -7,7 +7,7 @@ SELFTEST_HOST_SRCS_aarch64 := boot/acpi.c $(wildcard hv/arch/aarch64/*.c hv/arch
     $(addprefix drivers/host/,uart_pl011.c uart_cadence.c console_fan.c framebuffer.c fb_console.c terminal.c palette.c font.c) $(FONT_SRCS:$(BUILD)/%=%)
 SELFTEST_LIBS_aarch64      := $(FDT_OBJ_NAMES:%=$(BUILD)/obj/aarch64/third_party/libfdt/%.o)
 BOOT_TOOLS_x86_64  := qemu-system-x86_64 ovmf bochs grub-mkrescue grub-pc-bin grub-efi-amd64-bin xorriso mtools
-BOOT_TOOLS_aarch64 := qemu-system-aarch64
+BOOT_TOOLS_aarch64 := qemu-system-aarch64 aavmf mtools
 
 define selftest_rules
 SELFTEST_OBJS_$(1) := $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(wildcard hv/base/*.c hv/core/*.c) $(SELFTEST_HOST_SRCS_$(1)) test/boot/selftest.c) $(SELFTEST_LIBS_$(1))

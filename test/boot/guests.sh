@@ -30,6 +30,10 @@ aarch64 EL1 GICv3 demo, 2 vCPUs           | HOST=aarch64 GIC=3 EL=1 VCPUS=2 CPU=
 aarch64 zcu102 demo, 4 vCPUs, 4 cores     | HOST=aarch64 MACHINE=zcu102 VCPUS=4 CORES=4    | demo
 aarch64 zcu102 EL1 demo, 2 vCPUs, 1 core  | HOST=aarch64 MACHINE=zcu102 EL=1 VCPUS=2 CORES=1 | demo
 aarch64 raspi3b demo, 4 vCPUs, 4 cores    | HOST=aarch64 MACHINE=raspi3b VCPUS=4           | demo
+aarch64 UEFI ACPI demo, 2 vCPUs           | HOST=aarch64 FIRMWARE=uefi TABLES=acpi VCPUS=2 CORES=4 | demo
+aarch64 UEFI ACPI GICv2 EL1 demo, 1 core  | HOST=aarch64 FIRMWARE=uefi TABLES=acpi GIC=2 EL=1 VCPUS=2 CORES=1 CPU=max | demo
+aarch64 UEFI device tree demo, 4 vCPUs    | HOST=aarch64 FIRMWARE=uefi TABLES=dtb GIC=2 VCPUS=4 CORES=2 | demo
+aarch64 UEFI device tree EL1 demo, 3 cores | HOST=aarch64 FIRMWARE=uefi TABLES=dtb EL=1 VCPUS=2 CORES=3 IMAGE=img | demo
 x86_64 q35 ELF conformance, 4 harts       | MACHINE=q35 VCPUS=4                            | conform
 aarch64 GICv3 conformance, 2 harts        | HOST=aarch64 GIC=3 VCPUS=2                     | conform
 x86_64 q35 ELF Linux whole, 2 vCPUs       | MACHINE=q35 VCPUS=2                            | full
@@ -42,6 +46,8 @@ x86_64 microvm ELF Linux, 2 vCPUs         | MACHINE=microvm VCPUS=2             
 aarch64 GICv2 Linux, 1 vCPU               | HOST=aarch64 GIC=2 VCPUS=1                     | light
 aarch64 GICv2 Linux, 2 vCPUs, 1 core      | HOST=aarch64 GIC=2 VCPUS=2 CORES=1             | light
 aarch64 GICv3 Linux, 1 vCPU               | HOST=aarch64 GIC=3 VCPUS=1                     | light
+aarch64 UEFI ACPI Linux, 1 vCPU           | HOST=aarch64 FIRMWARE=uefi VCPUS=1             | light
+aarch64 UEFI tree Linux, 2 vCPUs          | HOST=aarch64 FIRMWARE=uefi TABLES=dtb VCPUS=2  | slow
 aarch64 zcu102 Linux, 1 vCPU              | HOST=aarch64 MACHINE=zcu102 VCPUS=1            | slow
 aarch64 raspi3b Linux, 1 vCPU             | HOST=aarch64 MACHINE=raspi3b VCPUS=1           | slow
 x86_64 q35 disk over a reboot             | MACHINE=q35 VCPUS=1                            | disk
@@ -55,6 +61,7 @@ aarch64 OpenSBI starts U-Boot             | HOST=aarch64 VCPUS=1                
 x86_64 run: a prompt, help, Ctrl-A x      | MACHINE=q35                                    | prompt
 x86_64 microvm run: prompt                | MACHINE=microvm                                | prompt
 aarch64 run: a prompt, help, Ctrl-A x     | HOST=aarch64                                   | prompt
+aarch64 UEFI run: a prompt, Ctrl-A x      | HOST=aarch64 FIRMWARE=uefi                     | prompt
 aarch64 zcu102 run: a prompt, Ctrl-A x    | HOST=aarch64 MACHINE=zcu102                    | prompt
 aarch64 raspi3b run: a prompt, Ctrl-A x   | HOST=aarch64 MACHINE=raspi3b                   | prompt
 x86_64 no module: monitor, demo guests    |                                               | embedded

@@ -151,7 +151,7 @@ def wrap(text, columns):
 
 def from_hospes(text):
     """Firmware may have used the serial port before us."""
-    return text[re.search(r'^\[ +\d+\.\d+\] Hospes on', text, re.M).start():]
+    return text[re.search(r'\[ +\d+\.\d+\] Hospes on', text).start():]
 
 
 def same(rows, text, columns):
@@ -171,6 +171,13 @@ def bundle(cmdline=''):
     return path
 
 
+def fat(words, cmdline='', image='aarch64/hospes.img'):
+    path = tempfile.mktemp(dir=TMP, suffix='.fat')
+    modules = [bundle(cmdline)] if image.startswith('aarch64') else []
+    subprocess.run(['tools/mkefi.sh', f'{BUILD}/{image}', path, words] + modules, check=True)
+    return ['-device', 'virtio-scsi-pci', '-drive', f'if=none,id=boot,format=raw,readonly=on,file={path}', '-device', 'scsi-hd,drive=boot']
+
+
 def iso(words, cmdline='', screen='', elf='x86_64/hospes.elf'):
     path = tempfile.mktemp(dir=TMP, suffix='.iso')
     modules = [bundle(cmdline)] if elf.startswith('x86') else []
@@ -181,6 +188,7 @@ def iso(words, cmdline='', screen='', elf='x86_64/hospes.elf'):
 PC = ['-cpu', 'max', '-smp', '2', '-m', '512']
 OVMF = ['-bios', '/usr/share/ovmf/OVMF.fd']
 VIRT = ['-M', 'virt', '-smp', '2', '-m', '512']
+AAVMF = ['-cpu', 'cortex-a57', '-bios', '/usr/share/qemu-efi-aarch64/QEMU_EFI.fd']
 
 
 def elf(words, cmdline=''):
@@ -191,15 +199,15 @@ def image(words, cmdline=''):
     return ['-kernel', BUILD + '/aarch64/hospes.img', '-initrd', bundle(cmdline), '-append', words]
 
 
-def screen_shows_what_serial_says(name, *arguments, mode=''):
-    m = Machine(['-no-shutdown', *arguments, *iso('exit', 'autotest', mode)])
+def screen_shows_what_serial_says(name, *arguments, program='qemu-system-x86_64', consoles='ns16550+screen'):
+    m = Machine(['-no-shutdown', *arguments], program)
     try:
         m.wait_text(r'^hospes: status 0$')
         m.wait_off()
         picture = m.picture()
         rows = read_cells(picture)
         same(rows, from_hospes(m.text), picture[0] // WIDTH)
-        if not any('console ns16550+screen' in row for row in rows) and picture[1] > 700:
+        if not any('console ' + consoles in row for row in rows) and picture[1] > 500:
             raise Failed('the screen is not among the consoles')
         if os.environ.get('KEEP'):
             shutil.copy(m.folder + '/screen.ppm', f'{os.environ["KEEP"]}/{name.replace(" ", "-")}.ppm')
@@ -221,15 +229,16 @@ def text_screen_shows_what_serial_says(*arguments):
         m.close()
 
 
-def panic_reaches_the_screen(*arguments):
-    m = Machine(['-no-shutdown', *arguments, *iso('fault=panic', elf='test/x86_64/selftest.elf')])
+def panic_reaches_the_screen(*arguments, program='qemu-system-x86_64'):
+    m = Machine(['-no-shutdown', *arguments], program)
     try:
         m.wait_text(r'^\*\*\* halted$')
         m.wait_off()
-        rows = read_cells(m.picture())
+        picture = m.picture()
+        rows = read_cells(picture)
         text = m.text[m.text.index('*** hospes panic'):]
         at = rows.index(text.split('\n')[0])
-        same(rows[at:at + len(text.split('\n'))], text, 128)
+        same(rows[at:], text, picture[0] // WIDTH)
     finally:
         m.close()
 
@@ -324,17 +333,23 @@ SELF = ['-kernel', BUILD + '/test/x86_64/selftest.elf', '-cpu', 'max', '-m', '25
 SELF_ARM = ['-kernel', BUILD + '/test/aarch64/selftest.img', '-m', '256']
 RNG = ['-object', 'rng-random,id=r,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=r']
 ROWS = [
-    ('screen, BIOS, 32 bits a pixel', lambda n: screen_shows_what_serial_says(n, '-M', 'q35', *PC)),
-    ('screen, UEFI', lambda n: screen_shows_what_serial_says(n, '-M', 'q35', *PC, *OVMF)),
-    ('screen, BIOS, 24 bits a pixel', lambda n: screen_shows_what_serial_says(n, '-M', 'pc', *PC, mode='1280x1024x24')),
-    ('screen, BIOS, 16 bits a pixel', lambda n: screen_shows_what_serial_says(n, '-M', 'pc', *PC, mode='800x600x16')),
+    ('screen, BIOS, 32 bits a pixel', lambda n: screen_shows_what_serial_says(n, '-M', 'q35', *PC, *iso('exit', 'autotest'))),
+    ('screen, UEFI', lambda n: screen_shows_what_serial_says(n, '-M', 'q35', *PC, *OVMF, *iso('exit', 'autotest'))),
+    ('screen, BIOS, 24 bits a pixel', lambda n: screen_shows_what_serial_says(n, '-M', 'pc', *PC, *iso('exit', 'autotest', '1280x1024x24'))),
+    ('screen, BIOS, 16 bits a pixel', lambda n: screen_shows_what_serial_says(n, '-M', 'pc', *PC, *iso('exit', 'autotest', '800x600x16'))),
     ('screen, BIOS, VGA text', lambda n: text_screen_shows_what_serial_says('-M', 'pc', *PC)),
-    ('screen, a panic', lambda n: panic_reaches_the_screen('-M', 'q35', *PC)),
+    ('screen, a panic', lambda n: panic_reaches_the_screen('-M', 'q35', *PC, *iso('fault=panic', elf='test/x86_64/selftest.elf'))),
+    *((f'screen, UEFI, aarch64, {tables}', lambda n, acpi=acpi: screen_shows_what_serial_says(n, *VIRT, '-M', acpi, *AAVMF, '-device', 'ramfb',
+        *fat('exit', 'autotest'), program=ARM, consoles='pl011+screen')) for tables, acpi in (('ACPI', 'acpi=on'), ('device tree', 'acpi=off'))),
+    ('screen, a panic, UEFI, aarch64', lambda n: panic_reaches_the_screen(*VIRT, *AAVMF, '-device', 'ramfb',
+        *fat('fault=panic', image='test/aarch64/selftest.img'), program=ARM)),
     ('screen and keyboard alone, BIOS', lambda n: screen_and_keyboard_without_a_serial_port('-M', 'q35', *PC)),
     ('screen and keyboard alone, UEFI', lambda n: screen_and_keyboard_without_a_serial_port('-M', 'q35', *PC, *OVMF)),
     ('keyboard beside the serial port', lambda n: keyboard_beside_the_serial_port('-M', 'pc', *PC)),
     ('clock, x86_64', lambda n: guest_sees_the_hosts_clock(X86, '-M', 'q35', *PC, *elf(''))),
     ('clock, aarch64', lambda n: guest_sees_the_hosts_clock(ARM, *VIRT, '-cpu', 'cortex-a57', *image(''))),
+    *((f'clock, UEFI, aarch64, {tables}', lambda n, acpi=acpi: guest_sees_the_hosts_clock(ARM, *VIRT, '-M', acpi, *AAVMF, *fat('')))
+      for tables, acpi in (('ACPI', 'acpi=on'), ('device tree', 'acpi=off'))),
     ('entropy, x86_64, RDRAND', lambda n: entropy(X86, 'RDRAND', '-M', 'q35', '-cpu', 'qemu64,+rdrand', '-m', '256', *elf(''))),
     ('entropy, x86_64, virtio-rng by PCI', lambda n: entropy(X86, 'virtio-rng', '-M', 'q35', '-cpu', 'qemu64', '-m', '256', *RNG, *elf(''))),
     ('entropy, x86_64, virtio-rng by MMIO', lambda n: entropy(X86, 'virtio-rng', '-M', 'microvm', '-global', 'virtio-mmio.force-legacy=false', '-cpu',
@@ -343,16 +358,19 @@ ROWS = [
     ('entropy, aarch64, RNDR and seed', lambda n: entropy(ARM, "RNDR, the loader's seed", *VIRT, '-cpu', 'max', *image(''))),
     ('entropy, aarch64, seed', lambda n: entropy(ARM, "the loader's seed", *VIRT, '-cpu', 'cortex-a57', *image(''))),
     ('entropy, aarch64, jitter', lambda n: entropy(ARM, 'timing jitter', '-M', 'virt,dtb-randomness=off', '-smp', '2', '-m', '512', '-cpu', 'cortex-a57', *image(''))),
+    ('entropy, UEFI, aarch64, by protocol', lambda n: entropy(ARM, 'virtio-rng, UEFI', *VIRT, *AAVMF, *RNG, *fat(''))),
     *((f'reset, {kind}', lambda n, kind=kind: resets(X86, '-M', kind, *SELF, '-append', 'reboot')) for kind in ('q35', 'pc', 'microvm')),
     ('reset, UEFI', lambda n: resets(X86, '-M', 'q35', '-cpu', 'max', '-m', '512', *OVMF, *iso('reboot', elf='test/x86_64/selftest.elf'))),
     ('reset, aarch64', lambda n: resets(ARM, '-M', 'virt', '-cpu', 'cortex-a57', *SELF_ARM, '-append', 'reboot')),
+    ('reset, UEFI, aarch64', lambda n: resets(ARM, *VIRT, *AAVMF, *fat('reboot', image='test/aarch64/selftest.img'))),
     ('power off, UEFI', lambda n: powers_off(X86, '-M', 'q35', '-cpu', 'max', '-m', '512', *OVMF, *iso('', elf='test/x86_64/selftest.elf'))),
+    ('power off, UEFI, aarch64', lambda n: powers_off(ARM, *VIRT, *AAVMF, *fat('', image='test/aarch64/selftest.img'))),
     ('power off, aarch64', lambda n: powers_off(ARM, '-M', 'virt', '-cpu', 'cortex-a57', *SELF_ARM)),
 ]
 
 # What other rows nearly show.
 SLOW = ('screen, BIOS, 24 bits a pixel', 'screen, BIOS, 16 bits a pixel', 'screen and keyboard alone, UEFI', 'entropy, x86_64, RDRAND',
-        'entropy, x86_64, virtio-rng by MMIO', 'entropy, aarch64, RNDR and seed', 'entropy, aarch64, jitter', 'reset, microvm', 'reset, pc', 'reset, UEFI')
+        'screen, UEFI, aarch64, device tree', 'clock, UEFI, aarch64, device tree', 'entropy, x86_64, virtio-rng by MMIO', 'entropy, aarch64, RNDR and seed', 'entropy, aarch64, jitter', 'reset, microvm', 'reset, pc', 'reset, UEFI')
 assert set(SLOW) <= {row for row, _ in ROWS}
 
 passed = failed = 0

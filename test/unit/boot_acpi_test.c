@@ -2,6 +2,7 @@
 /* ACPI tables of an AArch64 machine, made here: whole ones, and such that lie or lack something. */
 #include "boot/acpi.c"
 #include "boot/aarch64/acpi.c"
+#include "boot/aarch64/acpi_routes.c"
 #include "test/harness/test.h"
 
 /* No chip is driven here. */
@@ -210,4 +211,57 @@ TEST(acpi_tells_of_pci_and_of_virtio_slots)
     CHECK(buses.pci.ecam == 0x4010000000 && buses.pci.last_bus == 255);
     CHECK(buses.mmio_count == 2 && buses.mmio[0].base == 0xa000000 && buses.mmio[1].base == 0xa000200);
     CHECK(buses.mmio[0].line.number == 48 && buses.mmio[0].line.is_level && buses.mmio[1].line.number == 49 && !buses.mmio[1].line.is_level);
+}
+
+/* Name(_PRT, Package(rows)) in a table, then two link devices. */
+static struct acpi_table with_routes(const uint8_t *rows, unsigned bytes, uint8_t kind)
+{
+    static const uint8_t links[] = {
+        0x5b, 0x82, 20, 'G', 'S', 'I', '0', 8, '_', 'C', 'R', 'S', 0x11, 0x89, 6, 0, 1, 1, 35, 0, 0, 0, 0,
+        0x5b, 0x82, 20, 'G', 'S', 'I', '1', 8, '_', 'C', 'R', 'S', 0x11, 0x89, 6, 0, 7, 1, 36, 0, 0, 0, 0,
+    };
+    begin();
+    uint8_t *dsdt = new_table("DSDT"), *p = dsdt + 36;
+    memcpy(p, "\x08_PRT", 5);
+    p[5] = kind;
+    p[6] = (uint8_t)(bytes + 2 + (kind == 0x13));
+    p += 7;
+    if (kind == 0x13) *p++ = 0x0a;
+    *p++ = 2;
+    memcpy(p, rows, bytes);
+    memcpy(p + bytes, links, sizeof links);
+    uint32_t length = (uint32_t)(p + bytes + sizeof links - dsdt);
+    seal(dsdt, length);
+    return (struct acpi_table){ dsdt, length };
+}
+
+TEST(acpi_routes_go_by_link_devices_or_by_number)
+{
+    static const uint8_t by_link[] = { 0x12, 11, 4, 0x0b, 0xff, 0xff, 0, 'G', 'S', 'I', '0', 0, 0x12, 13, 4, 0x0c, 0xff, 0xff, 2, 0, 1, 'G', 'S', 'I', '1', 0 };
+    struct acpi_table t = with_routes(by_link, sizeof by_link, 0x13);
+    acpi_read_routes(t, &buses.pci);
+    CHECK(buses.pci.route_count == 2 && buses.pci.route_slots == 31);
+    CHECK(buses.pci.route[0].slot == 0 && buses.pci.route[0].pin == 1 && buses.pci.route[0].line.number == 35 && buses.pci.route[0].line.is_level);
+    CHECK(buses.pci.route[1].slot == 2 && buses.pci.route[1].pin == 2 && buses.pci.route[1].line.number == 36 && !buses.pci.route[1].line.is_level);
+    CHECK(!buses.pci.route[0].line.is_low && buses.pci.route[1].line.is_low);
+
+    static const uint8_t by_number[] = { 0x12, 12, 4, 0x0c, 0xff, 0xff, 1, 0, 0x0a, 3, 0, 0x0a, 40, 0x12, 12, 4, 0x0c, 0xff, 0xff, 2, 0, 0x0a, 3, 0, 0x0a, 7 };
+    t = with_routes(by_number, sizeof by_number, 0x12);
+    acpi_read_routes(t, &buses.pci);
+    CHECK(buses.pci.route_count == 1 && buses.pci.route[0].slot == 1 && buses.pci.route[0].pin == 4 && buses.pci.route[0].line.number == 40);
+}
+
+TEST(acpi_routes_of_any_bytes_stay_inside_their_table)
+{
+    static const uint8_t row[] = { 0x12, 11, 4, 0x0b, 0xff, 0xff, 0, 'G', 'S', 'I', '0', 0 };
+    for (unsigned i = 0; i < 40000; i++) {
+        struct acpi_table t = with_routes(row, sizeof row, i & 1 ? 0x12 : 0x13);
+        uint8_t *copy = malloc(t.length);                 /* its end is watched */
+        memcpy(copy, t.at, t.length);
+        for (unsigned k = 0; k < 3; k++) copy[36 + test_random() % (t.length - 36)] = (uint8_t)test_random();
+        acpi_read_routes((struct acpi_table){ copy, i % 5 ? t.length : (uint32_t)(36 + test_random() % (t.length - 36)) }, &buses.pci);
+        acpi_read_slots((struct acpi_table){ copy, t.length }, &buses);
+        free(copy);
+        CHECK(buses.pci.route_count <= PCI_MAX_ROUTES);
+    }
 }

@@ -202,6 +202,9 @@ TEST(efi_words_come_from_a_file_that_ends_where_its_place_ends)
     put(0, "\\E\\hospes.cmdline", "a\nbcdefghijk");
     efi_read_words(&bs, &image, words, sizeof words);
     CHECK_STR(words, "a bcdef");
+    put(0, "\\E\\hospes.cmdline", "exit\r\n");
+    efi_read_words(&bs, &image, words, sizeof words);
+    CHECK_STR(words, "exit");
 }
 
 TEST(efi_device_paths_that_lie_are_left_where_they_lie)
