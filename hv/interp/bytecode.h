@@ -4,7 +4,7 @@
  * Laws. 1: a 32-bit integer result lies sign-extended in its slot. 2: nothing is written to a guest slot before every
  * fault that precedes the write in program order is decided. 3: data words are never executed. */
 #pragma once
-#include "hv/exec/engine.h"
+#include "hv/exec/run.h"
 
 /* One operation; which, its handler says. */
 struct op {
@@ -112,48 +112,20 @@ enum opcode {
 /* Where an operation stands in the guest: beside the code, index for index. */
 struct op_place { uint32_t block; uint16_t pc_offset; uint8_t insns_before, accesses_before; };
 
-struct block {
-    uint64_t pc, gpa;
-    uint32_t mode, code_epoch, next, entry;      /* next: hash chain; entry: index of the first operation */
-    uint32_t source;                             /* index of the copy of its bytes */
-    uint16_t source_bytes;
-    bool     crosses;
-    uint64_t second_gpa;                         /* of the second page when it crosses */
-};
-
 #define CODE_OPS       (1u << 18)                /* 4 MiB of operations a vCPU */
-#define CODE_BLOCKS    (1u << 15)
-#define CODE_SOURCE    (1u << 21)
-#define CODE_HASH      (1u << 15)
 #define CODE_SITES     (1u << 15)
-#define JUMP_CACHE     (1u << 12)
-#define NO_BLOCK       0xffffffffu
-
-/* A line of the jump cache: the block at pc, as long as the tag is struct interp's. */
-struct jump_entry { uint64_t pc, tag; struct op *op; };
 
 struct interp {
-    struct jump_entry jump[JUMP_CACHE];
-    uint64_t          tag;                       /* serial << 32 | mode: what a jump entry must carry to be valid now */
-    uint32_t          serial, seen_epoch, code_epoch;
-    uint32_t          op_count, block_count, source_count, site_count;
-    uint32_t          hash[CODE_HASH];
+    struct blocks     blocks;
+    uint32_t          op_count, site_count;
     uint32_t          site[CODE_SITES];          /* links that were patched: index of the link */
-    uint64_t          accesses;                  /* of this run */
-    bool              is_at_break;               /* lookup found nothing because pc has a breakpoint */
-    uint64_t          flushes, lifts, revalidations;
     struct op         resolve[1];                /* every unlinked link points here */
     struct op        *code;
     struct op_place  *place;
-    struct block     *block;
-    uint8_t          *source;
-    struct ir_block   ir;
     void             *plan;                      /* lower.c's scratch */
 };
 
-/* Why the loop came out. */
-enum leave { LEFT_DISPATCH, LEFT_BUDGET, LEFT_FAULT, LEFT_HALT, LEFT_RESOLVE };
-struct left { enum leave why; struct op *site; };
+struct left { enum exec_left why; struct op *site; };
 
 /* Lowers a sealed block at interp->op_count. Returns its first operation, or NULL when there is no room. */
 struct op *interp_lower(struct interp *in, const struct ir_block *b, uint32_t block_index);
