@@ -19,11 +19,12 @@ $(BUILD)/hosted/unit: $(UNIT_SRCS:%=$(BUILD)/obj/san/%.o) $(call objs,san)
 
 .PHONY: test test-unit unit
 unit: $(BUILD)/hosted/unit
-test-unit: unit                   ## unit tests alone (hosted, ASan and UBSan)
+test-unit: unit                   ## unit tests alone (hosted, ASan and UBSan), engines' on both engines
 	$(Q)$(BUILD)/hosted/unit
+	$(Q)UNIT_ENGINE=jit $(BUILD)/hosted/unit
 
 # name=command; a suite's build is a prerequisite of `test`
-SUITES := layers='test/lint/layers.sh' unit='$(BUILD)/hosted/unit' $(SUITES_EXTRA)
+SUITES := layers='test/lint/layers.sh' unit='$(BUILD)/hosted/unit' unit-jit='UNIT_ENGINE=jit $(BUILD)/hosted/unit' $(SUITES_EXTRA)
 test:  ## every test; ends in `N passed, N failed`
 	$(Q)tools/need.sh $(TOOLS_test)
 	$(Q)$(MAKE) --no-print-directory test-suites

@@ -46,6 +46,13 @@ bool     arch_msi_connect(void (*quiet)(void *arg), void *arg, uint64_t *address
 /* Orders this core's accesses to memory and to devices, as devices see them. */
 void     arch_dma_barrier(void);
 
+/* Code made at run time. A second view of `pages`, to run and not to write; the first stays writable and does not run. Memory of
+ * that kind stays it for ever. Both page-aligned, in whole ARCH_CODE_UNITs. One caller at a time; NULL: no memory for tables. */
+#define ARCH_CODE_UNIT (2ull << 20)
+NODISCARD const void *arch_code_map(void *pages, uint64_t size_bytes);
+/* Before code runs that this core has written; `run` is in the second view. */
+void     arch_code_written(const void *run, size_t size_bytes);
+
 /* Random 64-bit value from the CPU (RDRAND, RNDR, getrandom). False: it has none. */
 bool     arch_random_u64(uint64_t *out);
 const char *arch_random_name(void);                 /* of that source; NULL: there is none */

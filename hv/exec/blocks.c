@@ -140,7 +140,10 @@ void *blocks_lookup(struct vcpu *v, struct blocks *bl)
     }
     bl->tag = (uint64_t)bl->serial << 32 | v->regs.mode;
     struct jump_entry *j = &bl->jump[v->regs.pc >> 1 & (BLOCKS_JUMPS - 1)];
-    if (j->pc == v->regs.pc && j->tag == bl->tag) return j->entry;
+    if (j->pc == v->regs.pc && j->tag == bl->tag) {
+        bl->found = j->block;
+        return j->entry;
+    }
     bool is_break = breakpoints_have(v->breaks, guest_addr_make(v->regs.pc));
     bl->is_at_break = is_break && !v->is_past_break;
     if (bl->is_at_break) return NULL;
@@ -154,14 +157,14 @@ void *blocks_lookup(struct vcpu *v, struct blocks *bl)
         bl->tag = (uint64_t)bl->serial << 32 | v->regs.mode;
     }
     if (is_break) v->is_past_break = false;
-    else if (!b->crosses) *j = (struct jump_entry){ .pc = v->regs.pc, .tag = bl->tag, .entry = b->entry };
+    else if (!b->crosses) *j = (struct jump_entry){ .pc = v->regs.pc, .tag = bl->tag, .entry = b->entry, .block = b };
+    bl->found = b;
     v->fault.kind = FAULT_NONE;                              /* what looking it up left there */
     return b->entry;
 }
 
-bool blocks_may_link(const struct vcpu *v, const struct blocks *bl, const struct block *from, const struct block *to)
+bool blocks_may_link(const struct vcpu *v, const struct block *from, const struct block *to)
 {
-    (void)bl;
     if (breakpoints_have(v->breaks, guest_addr_make(v->regs.pc))) return false;
     return !((from->pc ^ v->regs.pc) & PAGE_MASK) && !from->crosses && !to->crosses;
 }

@@ -23,8 +23,8 @@ struct block {
     uint64_t second_gpa;                         /* of the second page when it crosses */
 };
 
-/* A line of the jump cache: what to run at pc, as long as the tag is struct blocks'. */
-struct jump_entry { uint64_t pc, tag; void *entry; uint64_t unused; };
+/* A line of the jump cache: what to run at pc, as long as the tag is struct blocks'. Engines read the first three. */
+struct jump_entry { uint64_t pc, tag; void *entry; const struct block *block; };
 _Static_assert(sizeof(struct jump_entry) == 32, "index scaling in engines");
 
 /* The engine's side. */
@@ -41,6 +41,7 @@ struct blocks {
     uint32_t          serial, seen_epoch, code_epoch;
     uint32_t          count, source_count;
     uint32_t          hash[BLOCKS_HASH];
+    const struct block *found;                   /* what lookup found last, for blocks_may_link */
     bool              is_at_break;               /* lookup found nothing because pc has a breakpoint */
     uint64_t          accesses;                  /* of this run */
     uint64_t          flushes, lifts, revalidations;
@@ -56,5 +57,5 @@ void  blocks_drop(struct vcpu *v, struct blocks *b);
 void  blocks_forget(struct vcpu *v, struct blocks *b);                            /* all blocks are suspects */
 /* What to run at regs.pc; NULL: v->fault, or is_at_break. */
 NODISCARD void *blocks_lookup(struct vcpu *v, struct blocks *b);
-/* May a direct jump from one block to another, found at regs.pc, be linked? */
-bool  blocks_may_link(const struct vcpu *v, const struct blocks *b, const struct block *from, const struct block *to);
+/* May a direct jump from one block to another, which is at regs.pc, be linked? */
+bool  blocks_may_link(const struct vcpu *v, const struct block *from, const struct block *to);

@@ -43,4 +43,5 @@ struct engine_ops {
     void                      (*forget_code)(struct vcpu *v, guest_phys_addr at, uint64_t size_bytes);
 };
 extern const struct engine_ops INTERP_ENGINE;       /* hv/interp/interp.c */
+extern const struct engine_ops JIT_ENGINE;          /* hv/jit/jit.c */
 extern const struct engine_ops NATIVE_ENGINE;       /* hv/native/native.c */

@@ -24,6 +24,7 @@ struct isa_ops {
     const struct reg_desc *regs;
     uint16_t               reg_count;
     uint8_t                insn_align_bytes, insn_max_bytes;
+    const uint8_t         *hot_slots, *hot_fp_slots;     /* slots worth a host register, the hottest first, 0xff ends; NULL: none */
 
     /* Decodes the instruction at bytes[0..avail). False: *why is InvalidOpcode, or FAULT_NONE when more bytes are needed. */
     bool           (*decode_insn)(const uint8_t *bytes, unsigned avail_bytes, guest_addr pc, uint32_t mode,

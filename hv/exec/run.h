@@ -12,5 +12,6 @@ typedef enum exec_left exec_enter_fn(struct vcpu *v);
 /* Compiles this one instruction, keeps nothing, runs it. */
 typedef enum exec_left exec_once_fn(struct vcpu *v, const struct ir_block *ir);
 
+/* engine_ops.run and .execute_instruction, by way of these. */
 struct exec_result exec_run(struct vcpu *v, struct blocks *b, uint64_t budget_insns, exec_enter_fn *enter);
 struct exec_result exec_step(struct vcpu *v, struct blocks *b, exec_once_fn *once);

@@ -125,6 +125,7 @@ struct interp {
     void             *plan;                      /* lower.c's scratch */
 };
 
+/* Why the loop came out; LEFT_RESOLVE: the link that led there. */
 struct left { enum exec_left why; struct op *site; };
 
 /* Lowers a sealed block at interp->op_count. Returns its first operation, or NULL when there is no room. */

@@ -24,11 +24,12 @@ struct vm_error vm_choose_engine(struct vm_config *c, const struct isa_ops *isa,
         *out = &NATIVE_ENGINE;
         return VM_SUCCESS;
     case EXEC_JIT:
-        return vm_error_because(VM_CORE_NOT_SUPPORTED, "mode = jit: there is only the interpreter yet");
+        *out = &JIT_ENGINE;
+        break;
     case EXEC_INTERPRETER:
     case EXEC_MODE_COUNT:
+        *out = &INTERP_ENGINE;
         break;
     }
-    *out = &INTERP_ENGINE;
     return isa->lift ? VM_SUCCESS : only_by_hardware(c);
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""make bench: CPU seconds as ratios in one run. Each kernel runs natively, in our hosted interpreter and in
-qemu-system-riscv64, all under Sv39 with 4 KiB pages, the same source; then Linux from power-on to GUEST-READY and
+"""make bench: CPU seconds as ratios in one run. Each kernel runs natively, in our hosted JIT and
+interpreter and in qemu-system-riscv64, all under Sv39 with 4 KiB pages, the same source; then Linux from power-on to GUEST-READY and
 GUEST-WORK-OK. Median of several rounds; the rounds interleave, so a noisy machine is noisy to all.
 shows: R56
 
@@ -28,14 +28,17 @@ def progress(text):
 
 def kernels(build, rounds, only):
     """One line a kernel; the geometric means last."""
+    ours = lambda k, mode: [f"{build}/hosted/hospes", "run", "--firmware", f"{build}/guests/bench/rvS/{k}-small.elf", "--memory", "128M",
+                            "--mode", mode, "--quiet"]
     commands = {
         "native": lambda k: [f"{build}/guests/bench/native/{k}-small"],
-        "ours": lambda k: [f"{build}/hosted/hospes", "run", "--firmware", f"{build}/guests/bench/rvS/{k}-small.elf", "--memory", "128M",
-                           "--quiet"],
+        "jit": lambda k: ours(k, "jit"),
+        "interp": lambda k: ours(k, "interpreter"),
         "qemu": lambda k: QEMU + ["-bios", "none", "-kernel", f"{build}/guests/bench/rvS/{k}-small.elf"],
     }
-    print(f"{'kernel':10} {'native s':>9} {'ours s':>9} {'qemu s':>9} {'ours/native':>12} {'ours/qemu':>10}")
-    ratios = {"native": [], "qemu": []}
+    pairs = (("jit", "native"), ("jit", "qemu"), ("interp", "native"), ("interp", "qemu"))
+    print(f"{'kernel':10}" + "".join(f" {who + ' s':>9}" for who in commands) + "".join(f" {a + '/' + b:>13}" for a, b in pairs))
+    ratios = {pair: [] for pair in pairs}
     for k in (k for k in KERNELS if not only or only in k):
         seconds, sums = {who: [] for who in commands}, set()
         for n in range(rounds):
@@ -48,12 +51,11 @@ def kernels(build, rounds, only):
         if len(sums) != 1:
             sys.exit(f"{k}: checksums differ: {sorted(sums)}")
         m = {who: statistics.median(s) for who, s in seconds.items()}
-        for peer in ratios:
-            ratios[peer].append(m["ours"] / m[peer])
-        print(f"{k:10} {m['native']:9.3f} {m['ours']:9.3f} {m['qemu']:9.3f} {m['ours'] / m['native']:12.1f} {m['ours'] / m['qemu']:10.1f}",
-              flush=True)
-    mean = {peer: math.exp(statistics.fmean(map(math.log, r))) for peer, r in ratios.items()}
-    print(f"{'geomean':10} {'':9} {'':9} {'':9} {mean['native']:12.1f} {mean['qemu']:10.1f}")
+        for a, b in pairs:
+            ratios[a, b].append(m[a] / m[b])
+        print(f"{k:10}" + "".join(f" {m[who]:9.3f}" for who in commands) + "".join(f" {m[a] / m[b]:13.2f}" for a, b in pairs), flush=True)
+    mean = {pair: math.exp(statistics.fmean(map(math.log, r))) for pair, r in ratios.items()}
+    print(f"{'geomean':10}" + " " * 10 * len(commands) + "".join(f" {mean[pair]:13.2f}" for pair in pairs))
 
 
 def boot(command, marks, timeout=600):
@@ -79,9 +81,11 @@ def boot(command, marks, timeout=600):
 def linux(build, rounds):
     guest = f"{build}/guests/linux-riscv64"
     words = "console=ttyS0 hv.work hv.poweroff"
+    ours = [f"{build}/hosted/hospes", "run", "--kernel", f"{guest}/kernel", "--initrd", f"{guest}/initrd", "--cmdline", words, "--memory",
+            "256M", "--disk", "ram:16M", "--quiet", "--mode"]
     commands = {
-        "ours": [f"{build}/hosted/hospes", "run", "--kernel", f"{guest}/kernel", "--initrd", f"{guest}/initrd", "--cmdline", words, "--memory",
-                 "256M", "--disk", "ram:16M", "--quiet"],
+        "jit": ours + ["jit"],
+        "interp": ours + ["interpreter"],
         "qemu": QEMU + ["-m", "256", "-kernel", f"{guest}/kernel", "-initrd", f"{guest}/initrd", "-append", words],
     }
     marks = ("GUEST-READY", "GUEST-WORK-OK")
@@ -91,10 +95,10 @@ def linux(build, rounds):
             progress(f"Linux: {who}, round {n + 1} of {rounds}")
             seconds[who].append(boot(command, marks))
     progress("")
-    print(f"\n{'Linux':22} {'ours s':>9} {'qemu s':>9} {'ours/qemu':>10}")
+    print(f"\n{'Linux':22}" + "".join(f" {who + ' s':>9}" for who in commands) + f" {'jit/qemu':>10} {'interp/qemu':>12}")
     for i, mark in enumerate(marks):
         m = {who: statistics.median(s[i] for s in all) for who, all in seconds.items()}
-        print(f"to {mark:19} {m['ours']:9.2f} {m['qemu']:9.2f} {m['ours'] / m['qemu']:10.1f}")
+        print(f"to {mark:19}" + "".join(f" {m[who]:9.2f}" for who in commands) + f" {m['jit'] / m['qemu']:10.2f} {m['interp'] / m['qemu']:12.2f}")
 
 
 def main(arguments):

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include "hv/core/page.h"
 #include "test/isa/rows.h"
+#include "test/unit/engine.h"
 
 #define RAM        0x80000000ull
 #define CODE       (RAM + 0x8000)
@@ -131,9 +132,9 @@ static inline void ours_start(struct ours *o)
     o->v.isa = &RISCV64_ISA;
     o->v.clock = &o->clock;
     guest_clock_start(&o->clock, 10000000);
-    o->v.engine = &INTERP_ENGINE;
+    o->v.engine = &TEST_ENGINE;
     if (at == MAP_FAILED || vm_failed(gmem_add(&o->gmem, guest_phys_addr_make(RAM), MIB(4), GMEM_RAM)) ||
-        vm_failed(mmu_init(&o->v.mmu, &o->gmem, &o->bus, RISCV64_ISA.walk, &o->v)) || vm_failed(INTERP_ENGINE.vcpu_init(&o->v))) {
+        vm_failed(mmu_init(&o->v.mmu, &o->gmem, &o->bus, RISCV64_ISA.walk, &o->v)) || vm_failed(TEST_ENGINE.vcpu_init(&o->v))) {
         fprintf(stderr, "no memory for the machine\n");
         exit(1);
     }

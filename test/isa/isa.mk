@@ -22,8 +22,9 @@ $(foreach s,$(ISA_SUITES),$(eval $(call isa_program,$(s))))
 isa-tools:
 	$(Q)tools/need.sh riscv64-linux-gnu-gcc riscv64-linux-gnu-objdump libunicorn $(if $(shell command -v qemu-riscv64-static),,qemu-riscv64)
 $(ISA_SUITES:%=$(BUILD)/obj/hosted/test/isa/%.c.o): | isa-tools
-test-isa: $(ISA_PROGRAMS)         ## riscv64 instructions against Unicorn, qemu-riscv64 and binutils
+test-isa: $(ISA_PROGRAMS)         ## riscv64 instructions against Unicorn, qemu-riscv64 and binutils, on both engines
 	$(Q)test/isa/coverage.sh $(ISA_PROGRAMS)
+	$(Q)UNIT_ENGINE=jit test/isa/coverage.sh $(ISA_PROGRAMS)
 
 TEST_PREREQUISITES += $(ISA_PROGRAMS)
-SUITES_EXTRA += isa='test/isa/coverage.sh $(ISA_PROGRAMS)'
+SUITES_EXTRA += isa='test/isa/coverage.sh $(ISA_PROGRAMS)' isa-jit='UNIT_ENGINE=jit test/isa/coverage.sh $(ISA_PROGRAMS)'

@@ -5,6 +5,7 @@
 #include "hv/isa/riscv64/state.h"
 #include "test/harness/test.h"
 #include "test/unit/pages.h"
+#include "test/unit/engine.h"
 #include "test/unit/rv_asm.h"
 
 #define GUEST_RAM      0x80000000ull
@@ -69,15 +70,15 @@ static inline void guest_start(struct guest *g, unsigned harts)
         *v = (struct vcpu){ .id = i, .isa = &RISCV64_ISA, .clock = &g->clock, .deadline_ns = UINT64_MAX };
         CHECK(!vm_failed(mmu_init(&v->mmu, &g->gmem, &g->bus, RISCV64_ISA.walk, v)));
         v->mmu.code_changed = vcpu_code_changed;
-        CHECK(!vm_failed(INTERP_ENGINE.vcpu_init(v)));
-        v->engine = &INTERP_ENGINE;
+        CHECK(!vm_failed(TEST_ENGINE.vcpu_init(v)));
+        v->engine = &TEST_ENGINE;
     }
     guest_reset(g);
 }
 static inline void guest_end(struct guest *g)
 {
     for (unsigned i = 0; i < g->harts; i++) {
-        INTERP_ENGINE.vcpu_destroy(&g->v[i]);
+        TEST_ENGINE.vcpu_destroy(&g->v[i]);
         mmu_destroy(&g->v[i].mmu);
     }
     mmio_destroy(&g->bus);

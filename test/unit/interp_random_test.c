@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Random guest programs in IR, run by folding, sealing, lowering and the interpreter, against plain evaluation one
+/* Random guest programs in IR, run by folding, sealing, lowering and the engine under test (the JIT with any of its switches off), against plain evaluation one
  * operation after the other: registers, memory, floating-point flags, pc and the fault, if there is one. A fault must
  * find every register write before it done and none after it (law 3 of ir.h). Fixed seed. */
 #include "hv/ir/softfp.h"
+#include "hv/jit/jit.h"
 #include "test/unit/ir_random.h"
 #include "test/unit/ir_rig.h"
 
@@ -318,6 +319,7 @@ static void try_program(unsigned number)
     }
     want.fp = (struct fp_env){ .round = (uint8_t)below(5), .flags = (uint8_t)below(32) };
     rig_new();
+    if (rig.v.engine == &JIT_ENGINE) ((struct jit *)rig.v.engine_state)->off = below(2) ? 0 : below(1u << JIT_SWITCH_COUNT);
     memcpy(rig.v.regs.slot, want.slot, sizeof want.slot);
     memcpy(rig_data(), want.data, sizeof want.data);
     rig.v.regs.fp = want.fp;

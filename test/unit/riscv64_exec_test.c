@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* riscv64 and the interpreter together: precise faults, atomics, FP state, traps, counters, waits, calls to the machine. */
+#include "test/unit/engine.h"
 #include "test/unit/riscv64_hart.h"
 
 static struct hart h;
@@ -7,8 +8,8 @@ static struct hart h;
 static void start(void)
 {
     hart_start(&h, true);
-    h.v.engine = &INTERP_ENGINE;
-    CHECK(!vm_failed(INTERP_ENGINE.vcpu_init(&h.v)));
+    h.v.engine = &TEST_ENGINE;
+    CHECK(!vm_failed(TEST_ENGINE.vcpu_init(&h.v)));
     csrs_of(&h)->mtvec = RAM + 0x1000;
     ram_put(&h, RAM + 0x1000, 0x0000006f);                  /* the handler: j . */
     csrs_of(&h)->mcause = ~0ull;
@@ -16,7 +17,7 @@ static void start(void)
 }
 static void end(void)
 {
-    INTERP_ENGINE.vcpu_destroy(&h.v);
+    TEST_ENGINE.vcpu_destroy(&h.v);
     hart_end(&h);
 }
 static void code(uint64_t at, const uint32_t *words, unsigned count)
@@ -28,10 +29,10 @@ static void code(uint64_t at, const uint32_t *words, unsigned count)
 static void steps(unsigned n)
 {
     while (n--) {
-        (void)INTERP_ENGINE.execute_instruction(&h.v);
+        (void)TEST_ENGINE.execute_instruction(&h.v);
     }
 }
-static struct exec_result run(uint64_t budget) { return INTERP_ENGINE.run(&h.v, budget); }
+static struct exec_result run(uint64_t budget) { return TEST_ENGINE.run(&h.v, budget); }
 #define X(n) h.v.regs.slot[n]
 #define F(n) h.v.regs.slot[RV_SLOT_F + (n)]
 

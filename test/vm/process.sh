@@ -53,7 +53,6 @@ check "memory too large"       2 "--memory: '2048G' is more than 1024G"         
 check "memory beyond the host" 1 'guest: memory: wants 1048576 MiB with its RAM disks, this host has [0-9]+ MiB for it' run --kernel "$demo" --memory 1024G
 check "memory too small"       1 'guest: memory: a riscv64 machine has 4M to 1024G'             run --kernel "$demo" --memory 4K
 check "another architecture"   1 'guest: arm64 .*'                                              run --kernel "$demo" --arch arm64
-check "mode jit"               1 'guest: .*interpreter.*'                                       run --kernel "$demo" --mode jit
 check "mode hardware"          1 'guest: .*'                                                    run --kernel "$demo" --mode hardware
 check "unknown machine option" 1 'guest: .*'                                                    run --kernel "$demo" --option colour=red
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Translation tables of the running level: 4 KiB granule, 48-bit addresses, virtual = physical, blocks as large as they
- * fit. Built by the boot core, shared by all; table pages come from a fixed pool. Nothing is writable and executable.
+ * fit. Built by the boot core, shared by all; table pages come from a fixed pool. Nothing is writable and executable: code made
+ * at run time has a second view, far above all memory.
  * Arm ARM D8.3 (descriptors). */
 #include "hv/arch/aarch64/aarch64.h"
 #include "hv/base/assert.h"
@@ -48,10 +49,9 @@ static uint64_t *descend(uint64_t *entry)
     return *entry & DESC_TABLE ? (uint64_t *)(*entry & DESC_ADDRESS) : NULL;
 }
 
-void aarch64_map(uint64_t base, uint64_t size_bytes, enum aarch64_memory kind)
+/* [at, end) to the addresses `above` below. */
+static void map(uint64_t at, uint64_t end, uint64_t attr, uint64_t above)
 {
-    uint64_t at = align_down(base, HV_PAGE_BYTES), end = align_up(base + size_bytes, HV_PAGE_BYTES), attr = attributes(kind);
-    if (end > 1ull << 48 || end <= at) return;
     while (at < end) {
         uint64_t *table = tables[0], step = 0;
         for (unsigned level = 0; table; level++) {
@@ -60,11 +60,11 @@ void aarch64_map(uint64_t base, uint64_t size_bytes, enum aarch64_memory kind)
             step = bit64(shift);
             bool fits = level > 0 && at % step == 0 && end - at >= step;
             if (level == 3) {
-                if (!*entry) *entry = at | attr | DESC_TABLE;
+                if (!*entry) *entry = (at - above) | attr | DESC_TABLE;
                 break;
             }
             if (fits && !*entry) {
-                *entry = at | attr;
+                *entry = (at - above) | attr;
                 break;
             }
             table = descend(entry);
@@ -75,6 +75,35 @@ void aarch64_map(uint64_t base, uint64_t size_bytes, enum aarch64_memory kind)
         aarch64_dsb();                                    /* new entries were invalid before: no TLB holds them */
         aarch64_isb();
     }
+}
+
+void aarch64_map(uint64_t base, uint64_t size_bytes, enum aarch64_memory kind)
+{
+    uint64_t at = align_down(base, HV_PAGE_BYTES), end = align_up(base + size_bytes, HV_PAGE_BYTES);
+    if (end <= 1ull << 48 && end > at) map(at, end, attributes(kind), 0);
+}
+
+#define CODE_VIEW   (1ull << 46)                          /* added to an address: where its code runs; RAM ends far below */
+#define CODE_TABLES 2                                     /* that one more unit may need */
+
+const void *arch_code_map(void *pages, uint64_t size_bytes)
+{
+    uint64_t at = (uint64_t)pages + CODE_VIEW;
+    if (tables_used + CODE_TABLES + size_bytes / bit64(30) > TABLE_COUNT) return NULL;
+    map(at, at + size_bytes, attributes(AARCH64_CODE), CODE_VIEW);
+    return (const void *)at;
+}
+
+/* What was written through one view reaches the other's instruction fetches (Arm ARM B2.7.4.2): data to the point of
+ * unification, then the instruction lines go. Broadcast, as code may have run on another core before. */
+void arch_code_written(const void *run, size_t size_bytes)
+{
+    uint64_t ctr = AARCH64_READ(ctr_el0), data_line = 4ull << (ctr >> 16 & 15), code_line = 4ull << (ctr & 15), end = (uint64_t)run + size_bytes;
+    for (uint64_t at = align_down((uint64_t)run, data_line); at < end; at += data_line) __asm__ volatile("dc cvau, %0" : : "r"(at) : "memory");
+    __asm__ volatile("dsb ish" : : : "memory");
+    for (uint64_t at = align_down((uint64_t)run, code_line); at < end; at += code_line) __asm__ volatile("ic ivau, %0" : : "r"(at) : "memory");
+    __asm__ volatile("dsb ish" : : : "memory");
+    aarch64_isb();
 }
 
 extern const char __image_start[], __rodata_start[], __data_start[], __stacks_start[], __image_end[];

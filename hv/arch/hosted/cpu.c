@@ -188,3 +188,21 @@ void *hosted_map(uint64_t size_bytes)
     void *p = mmap(NULL, size_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? NULL : p;
 }
+
+const void *arch_code_map(void *pages, uint64_t size_bytes)
+{
+    int fd = memfd_create("code", 0);
+    if (fd < 0) return NULL;
+    void *run = ftruncate(fd, (off_t)size_bytes) ? MAP_FAILED : mmap(NULL, size_bytes, PROT_READ | PROT_EXEC, MAP_SHARED, fd, 0);
+    if (run != MAP_FAILED && mmap(pages, size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+        munmap(run, size_bytes);
+        run = MAP_FAILED;
+    }
+    close(fd);
+    return run == MAP_FAILED ? NULL : run;
+}
+
+void arch_code_written(const void *run, size_t size_bytes)
+{
+    __builtin___clear_cache((char *)run, (char *)run + size_bytes);
+}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The hypervisor's own address space: one to one, never writable and executable at once, page 0 and guard pages absent
- * (SDM 4.5). Tables are written by the boot core until the other cores run, and not changed afterwards. */
+ * (SDM 4.5). Tables are written by the boot core until the other cores run; afterwards code made at run time gets its second
+ * view, far above all memory: entries that were absent, which no core has cached. */
 #include "hv/arch/x86_64/x86_64.h"
 #include "hv/base/bits.h"
 #include "hv/base/string.h"
@@ -44,20 +45,21 @@ static bool may_be_large(unsigned level, uint64_t at, uint64_t left)
     return (level == 1 || (level == 2 && has_gigabyte_pages)) && at % size == 0 && left >= size;
 }
 
-/* Level 3 is the root. Returns how many bytes from `at` on are mapped now (or were before). */
-static uint64_t map_step(uint64_t at, uint64_t left, uint64_t bits)
+/* Level 3 is the root. Returns how many bytes from `at` on are mapped now (or were before), to the addresses `above` below them;
+ * 0: no memory for a table. */
+static uint64_t map_step(uint64_t at, uint64_t left, uint64_t bits, uint64_t above)
 {
     uint64_t *table = root;
     for (unsigned level = 3;; level--) {
         uint64_t size = bit64(12 + 9 * level), *entry = &table[at >> (12 + 9 * level) & 511];
         if (level == 0 || (may_be_large(level, at, left) && !(*entry & PRESENT)) || (*entry & PRESENT && *entry & LARGE && level)) {
-            if (!(*entry & PRESENT)) *entry = at | bits | (level ? LARGE : 0);
+            if (!(*entry & PRESENT)) *entry = (at - above) | bits | (level ? LARGE : 0);
             uint64_t to_end = size - at % size;
             return to_end < left ? to_end : left;
         }
         if (!(*entry & PRESENT)) {
             void *page = take_page();
-            if (!page) return left;                      /* out of memory at boot: the access will tell */
+            if (!page) return 0;
             memset(page, 0, HV_PAGE_BYTES);
             *entry = (uint64_t)page | PRESENT | WRITE;
         }
@@ -71,7 +73,31 @@ void x86_64_map(uint64_t base, uint64_t size_bytes, enum x86_64_memory kind)
     uint64_t end = align_up(base + size_bytes, HV_PAGE_BYTES);
     base = align_down(base, HV_PAGE_BYTES);
     if (base == 0) base = HV_PAGE_BYTES;                 /* a null pointer must fault */
-    while (base < end) base += map_step(base, end - base, bits);
+    while (base < end) {
+        uint64_t done = map_step(base, end - base, bits, 0);
+        if (!done) return;                               /* out of memory at boot: the access will tell */
+        base += done;
+    }
+}
+
+#define CODE_VIEW (1ull << 46)                           /* added to an address: where its code runs; RAM ends far below */
+
+const void *arch_code_map(void *pages, uint64_t size_bytes)
+{
+    uint64_t at = (uint64_t)pages + CODE_VIEW, end = at + size_bytes;
+    while (at < end) {
+        uint64_t done = map_step(at, end - at, kind_bits[X86_64_CODE] | PRESENT | GLOBAL, CODE_VIEW);
+        if (!done) return NULL;
+        at += done;
+    }
+    return (const void *)((uint64_t)pages + CODE_VIEW);
+}
+
+/* Written and run by one core at a time, through two addresses: between them stands a serialising instruction (SDM 8.1.3). */
+void arch_code_written(const void *run, size_t size_bytes)
+{
+    (void)run, (void)size_bytes;
+    X86_64_WRITE_CR(2, 0);                               /* one that no hypervisor below traps */
 }
 
 void x86_64_map_stacks(uint64_t base, unsigned slot_count)

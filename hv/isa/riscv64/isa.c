@@ -32,6 +32,11 @@ static int disasm(const struct insn *i, char *out, size_t cap_bytes)
     return decode_table_print(&riscv64_table, i, out, cap_bytes);
 }
 
+/* What compilers use most: a5 a4 a0 sp a3 s0 a2 s1 a1 ra, then the rest of arguments and temporaries. */
+static const uint8_t hot[] = { 15, 14, 10, 2, 13, 8, 12, 9, 11, 1, 16, 17, 18, 6, 28, 7, 29, 5, 30, 19, 31, 20, 21, 22, 23, 0xff };
+/* fa5 fa4 fa3 fa0 fa2 fa1, ft, fs */
+static const uint8_t hot_fp[] = { 47, 46, 45, 42, 44, 43, 32, 33, 34, 35, 48, 49, 36, 37, 40, 41, 38, 39, 60, 61, 50, 51, 52, 53, 0xff };
+
 const struct isa_ops RISCV64_ISA = {
     .arch = GUEST_RISCV64,
     .name = "riscv64",
@@ -39,6 +44,8 @@ const struct isa_ops RISCV64_ISA = {
     .reg_count = RV_REG_COUNT,
     .insn_align_bytes = 2,
     .insn_max_bytes = 4,
+    .hot_slots = hot,
+    .hot_fp_slots = hot_fp,
     .decode_insn = decode,
     .lift = rv_lift,
     .disasm = disasm,
