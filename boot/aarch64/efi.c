@@ -170,6 +170,7 @@ static bool leave(void *image, struct efi_boot_services *bs)
         if (bs->get_memory_map(&size, map, &key, &stride, &version) != EFI_SUCCESS) return false;
         if (bs->exit_boot_services(image, key) != EFI_SUCCESS) continue;
         efi_read_memory(map, size, stride, &machine);
+        machine_settle(&machine);
         return true;
     }
     return false;

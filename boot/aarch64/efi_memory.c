@@ -43,7 +43,7 @@ void efi_read_memory(const void *map, uint64_t size_bytes, uint64_t stride_bytes
     for (uint64_t at = 0; at + stride_bytes <= size_bytes; at += stride_bytes) {
         struct efi_memory e;
         memcpy(&e, (const uint8_t *)map + at, sizeof e);
-        uint64_t bytes = e.page_count * EFI_PAGE_BYTES;
-        if (is_ram(&e) && bytes && bytes / EFI_PAGE_BYTES == e.page_count && e.base + bytes > e.base) add(m, e.base, bytes);
+        bool is_whole = e.base < MACHINE_END && e.page_count && e.page_count <= (MACHINE_END - e.base) / EFI_PAGE_BYTES;
+        if (is_ram(&e) && is_whole) add(m, e.base, e.page_count * EFI_PAGE_BYTES);
     }
 }

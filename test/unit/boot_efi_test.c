@@ -31,6 +31,7 @@ TEST(efi_memory_is_what_firmware_lets_go_and_touching_ranges_are_one)
     entry(EFI_CONVENTIONAL, 0x51000000, 0x10, EFI_MEMORY_WB | EFI_MEMORY_SPECIAL);
     entry(EFI_CONVENTIONAL, 0x52000000, UINT64_MAX, EFI_MEMORY_WB);      /* no such size */
     entry(EFI_CONVENTIONAL, 0xfffffffffffff000, 2, EFI_MEMORY_WB);       /* beyond the end */
+    entry(EFI_CONVENTIONAL, MACHINE_END - 0x1000, 2, EFI_MEMORY_WB);     /* beyond what we can map */
     entry(EFI_CONVENTIONAL, 0x53000000, 0, EFI_MEMORY_WB);
     read_map();
     CHECK_EQ_U64(m.ram_count, 2);
