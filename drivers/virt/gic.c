@@ -33,24 +33,52 @@ static unsigned target_of(const struct gic *g, const struct gic_irq *irq)
     return irq->route & bit64(31) ? 0 : gic_cpu_of_route(g, irq->route);
 }
 
-static void set_ready(struct gic_cpu *c, uint32_t intid, bool is_ready)
+static void set_bit(uint64_t *map, uint32_t intid, bool is_set)
 {
-    uint64_t bit = bit64(intid % 64), *word = &c->ready[intid / 64];
-    __atomic_store_n(word, is_ready ? *word | bit : *word & ~bit, __ATOMIC_RELEASE);
+    uint64_t bit = bit64(intid % 64), *word = &map[intid / 64];
+    __atomic_store_n(word, is_set ? *word | bit : *word & ~bit, __ATOMIC_RELEASE);
+}
+
+static bool is_any(const uint64_t *map)
+{
+    uint64_t any = 0;
+    for (unsigned w = 0; w < GIC_IRQS / 64; w++) any |= __atomic_load_n(&map[w], __ATOMIC_ACQUIRE);
+    return any != 0;
+}
+
+static bool is_open(const struct gic *g, const struct gic_irq *irq)
+{
+    return irq->is_enabled && g->ctlr & (irq->is_group1 ? GICD_ENABLE_GROUP1 : GICD_ENABLE_GROUP0);
+}
+
+/* The vCPU that has it in a list register will not see by itself that it came again, was switched off or has moved: it may have
+ * handled the last one without leaving the guest. It has to come out. A level needs none of that, its end makes it come out. */
+static bool is_outdated(const struct gic_irq *irq, bool is_on, unsigned to)
+{
+    return irq->is_loaded && (irq->latch || irq->sources || !is_on || to != irq->loaded_on);
 }
 
 void gic_update(struct gic *g, unsigned cpu, uint32_t intid, unsigned self)
 {
     struct gic_irq *irq = gic_irq_of(g, cpu, intid);
     unsigned to = intid < GIC_PRIVATE ? cpu : target_of(g, irq);
-    bool is_open = irq->is_enabled && g->ctlr & (irq->is_group1 ? GICD_ENABLE_GROUP1 : GICD_ENABLE_GROUP0);
-    bool is_due = is_open && gic_irq_is_pending(irq), is_ready = !irq->is_loaded && (irq->is_active || is_due);
-    bool was_ready = g->cpu[irq->ready_on].ready[intid / 64] >> intid % 64 & 1 && irq->ready_on == to;
-    set_ready(&g->cpu[irq->ready_on], intid, false);
+    bool is_on = is_open(g, irq), is_pending = is_on && gic_irq_is_pending(irq);
+    bool is_ready = !irq->is_loaded && (irq->is_active || is_pending), is_due = is_pending && !irq->is_loaded && !irq->is_active;
+    struct gic_cpu *was = &g->cpu[irq->ready_on];
+    bool was_due = was->due[intid / 64] >> intid % 64 & 1 && irq->ready_on == to;
+    set_bit(was->ready, intid, false);
+    set_bit(was->due, intid, false);
+    if (is_outdated(irq, is_on, to) && irq->loaded_on != self) g->config.notify(g->config.ctx, irq->loaded_on);
     if (to == GIC_NOBODY) return;
     irq->ready_on = (uint8_t)to;
-    set_ready(&g->cpu[to], intid, is_ready);
-    if (is_ready && is_due && !was_ready && to != self) g->config.notify(g->config.ctx, to);
+    set_bit(g->cpu[to].ready, intid, is_ready);
+    set_bit(g->cpu[to].due, intid, is_due);
+    if (is_due && !was_due && to != self) g->config.notify(g->config.ctx, to);
+}
+
+void gic_call_out(struct gic *g, const struct gic_irq *irq)
+{
+    if (irq->is_loaded) g->config.notify(g->config.ctx, irq->loaded_on);
 }
 
 void gic_update_all(struct gic *g)
@@ -106,7 +134,7 @@ void gic_send_sgi(struct gic *g, unsigned self, uint64_t v)
 }
 
 /* ---- list registers ---- */
-struct candidate { uint32_t intid, key; };                   /* smaller keys first: active ones, then by priority */
+struct candidate { uint32_t intid, key; };                   /* smaller keys first: active ones, then by priority, then by INTID */
 
 static unsigned collect(struct gic *g, unsigned cpu, struct candidate *out)
 {
@@ -115,7 +143,7 @@ static unsigned collect(struct gic *g, unsigned cpu, struct candidate *out)
         for (uint64_t map = g->cpu[cpu].ready[w]; map; map &= map - 1) {
             uint32_t intid = 64 * w + (uint32_t)__builtin_ctzll(map);
             const struct gic_irq *irq = gic_irq_of(g, cpu, intid);
-            out[n++] = (struct candidate){ intid, (irq->is_active ? 0 : 0x100u) + irq->priority };
+            out[n++] = (struct candidate){ intid, ((irq->is_active ? 0 : 0x100u) + irq->priority) << 16 | intid };
         }
     }
     return n;
@@ -134,14 +162,14 @@ static void best_first(struct candidate *c, unsigned count, unsigned wanted)
     }
 }
 
-static uint64_t to_list_register(struct gic *g, struct gic_irq *irq, uint32_t intid, bool is_open)
+static uint64_t to_list_register(struct gic *g, struct gic_irq *irq, uint32_t intid, bool is_on)
 {
     uint64_t lr = intid | (uint64_t)irq->priority << ARM64_LR_PRIORITY | (irq->is_group1 ? ARM64_LR_GROUP1 : 0);
     bool is_sgi = intid < SGIS, is_level = !irq->is_edge && !is_sgi;
     if (irq->is_active) lr |= ARM64_LR_ACTIVE | (uint64_t)irq->active_source << ARM64_LR_SOURCE;
     if (is_level) lr |= ARM64_LR_EOI;                        /* its wire may be high still when it is done */
     bool may_be_both = !is_level && !(is_sgi && g->config.version == 2);
-    if (!is_open || !gic_irq_is_pending(irq) || (irq->is_active && !may_be_both)) {
+    if (!is_on || !gic_irq_is_pending(irq) || (irq->is_active && !may_be_both)) {
         if (gic_irq_is_pending(irq)) lr |= ARM64_LR_EOI;
         return lr;
     }
@@ -152,7 +180,8 @@ static uint64_t to_list_register(struct gic *g, struct gic_irq *irq, uint32_t in
         lr |= (uint64_t)source << ARM64_LR_SOURCE;
         if (irq->sources) lr |= ARM64_LR_EOI;
     }
-    if (!is_level) irq->latch = false;
+    irq->is_latch_loaded = irq->latch;
+    irq->latch = false;
     return lr;
 }
 
@@ -161,7 +190,7 @@ unsigned gic_load(struct gic *g, unsigned cpu, uint64_t *lr, unsigned cap, bool 
     struct candidate found[GIC_IRQS];
     unsigned n = 0;
     *wants_room = false;
-    if (!gic_is_pending(g, cpu)) return 0;
+    if (!is_any(g->cpu[cpu].ready)) return 0;
     spin_lock(&g->lock);
     unsigned count = collect(g, cpu, found);
     if (count > cap) {
@@ -170,10 +199,12 @@ unsigned gic_load(struct gic *g, unsigned cpu, uint64_t *lr, unsigned cap, bool 
     }
     for (; n < count && n < cap; n++) {
         struct gic_irq *irq = gic_irq_of(g, cpu, found[n].intid);
-        bool is_open = irq->is_enabled && g->ctlr & (irq->is_group1 ? GICD_ENABLE_GROUP1 : GICD_ENABLE_GROUP0);
-        lr[n] = to_list_register(g, irq, found[n].intid, is_open);
+        irq->is_latch_loaded = irq->is_deactivated = false;
+        lr[n] = to_list_register(g, irq, found[n].intid, is_open(g, irq));
         irq->is_loaded = true;
-        set_ready(&g->cpu[cpu], found[n].intid, false);
+        irq->loaded_on = (uint8_t)cpu;
+        set_bit(g->cpu[cpu].ready, found[n].intid, false);
+        set_bit(g->cpu[cpu].due, found[n].intid, false);
     }
     spin_unlock(&g->lock);
     return n;
@@ -186,30 +217,20 @@ void gic_save(struct gic *g, unsigned cpu, const uint64_t *lr, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         uint32_t intid = (uint32_t)(lr[i] & ARM64_LR_INTID);
         struct gic_irq *irq = gic_irq_of(g, cpu, intid);
-        bool is_level = !irq->is_edge && intid >= SGIS;
+        bool is_untaken = lr[i] & ARM64_LR_PENDING;
         irq->is_loaded = false;
-        irq->is_active = lr[i] & ARM64_LR_ACTIVE;
+        irq->is_active = lr[i] & ARM64_LR_ACTIVE && !irq->is_deactivated;
         irq->active_on = (uint8_t)cpu;
         irq->active_source = (uint8_t)(lr[i] >> ARM64_LR_SOURCE & 7);
-        if (!(lr[i] & ARM64_LR_PENDING)) {
-            if (is_level && irq->is_active) irq->latch = false;       /* it was taken */
-        } else if (intid < SGIS && g->config.version == 2) {
-            irq->sources |= (uint8_t)(1u << irq->active_source);
-        } else if (!is_level) {
-            irq->latch = true;
-        }
+        if (is_untaken && irq->is_latch_loaded) irq->latch = true;
+        if (is_untaken && intid < SGIS && g->config.version == 2) irq->sources |= (uint8_t)(1u << irq->active_source);
         gic_update(g, cpu, intid, cpu);
     }
     spin_unlock(&g->lock);
 }
 
-/* Without the lock: who makes one ready afterwards says so. */
-bool gic_is_pending(const struct gic *g, unsigned cpu)
-{
-    uint64_t any = 0;
-    for (unsigned w = 0; w < GIC_IRQS / 64; w++) any |= __atomic_load_n(&g->cpu[cpu].ready[w], __ATOMIC_ACQUIRE);
-    return any != 0;
-}
+/* Without the lock: who makes one due afterwards says so. */
+bool gic_is_pending(const struct gic *g, unsigned cpu) { return is_any(g->cpu[cpu].due); }
 
 /* ---- life ---- */
 struct vm_error gic_create(const struct gic_config *c, struct gic **out)

@@ -19,7 +19,8 @@
 struct gic_config {
     unsigned version, cpu_count;             /* 2 or 3 */
     void    *ctx;
-    void   (*notify)(void *ctx, unsigned cpu);        /* something became pending; any thread, the chip's lock is held */
+    /* The vCPU has to load anew: something became pending, or what it has loaded has changed. Any thread, the chip's lock is held. */
+    void   (*notify)(void *ctx, unsigned cpu);
     unsigned (*accessor)(void *ctx);         /* which vCPU accesses registers now: some are each vCPU's own */
     uint64_t (*mpidr)(unsigned cpu);         /* affinity fields */
 };
@@ -36,7 +37,7 @@ void gic_set_ppi(struct gic *g, unsigned cpu, uint32_t intid, bool level);
 /* -> how many of lr[0..cap) are to be loaded; *wants_room: more is pending. */
 unsigned gic_load(struct gic *g, unsigned cpu, uint64_t *lr, unsigned cap, bool *wants_room);
 void     gic_save(struct gic *g, unsigned cpu, const uint64_t *lr, unsigned count);
-/* An enabled interrupt waits for this vCPU. */
+/* An enabled interrupt waits for this vCPU: one that is active does not count, it would not be taken. */
 bool     gic_is_pending(const struct gic *g, unsigned cpu);
 /* ICC_SGI1R_EL1 as written by `cpu`. */
 void     gic_send_sgi(struct gic *g, unsigned cpu, uint64_t sgi1r);

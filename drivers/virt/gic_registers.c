@@ -37,19 +37,29 @@ static void write_bit(struct gic *g, unsigned cpu, struct gic_irq *irq, enum bit
     case SET_ENABLE:    if (bit) irq->is_enabled = true; break;
     case CLEAR_ENABLE:  if (bit && !is_v2_sgi) irq->is_enabled = false; break;
     case SET_PENDING:   if (bit && !is_v2_sgi) irq->latch = true; break;
-    case CLEAR_PENDING: if (bit && !is_v2_sgi) irq->latch = false; break;
+    case CLEAR_PENDING:
+        if (bit && !is_v2_sgi) irq->latch = irq->is_latch_loaded = false;
+        gic_call_out(g, irq);
+        break;
     case SET_ACTIVE:
         if (bit && !irq->is_active) irq->active_on = (uint8_t)cpu;
         if (bit) irq->is_active = true;
         break;
-    case CLEAR_ACTIVE:  if (bit) irq->is_active = false; break;
+    case CLEAR_ACTIVE:
+        if (bit) irq->is_active = false, irq->is_deactivated = true;
+        gic_call_out(g, irq);
+        break;
     }
 }
 
 static uint32_t read_bitmap(struct gic *g, unsigned cpu, enum bitmap what, uint32_t first)
 {
     uint32_t v = 0;
-    for (uint32_t i = 0; i < 32 && first + i < GIC_IRQS; i++) v |= (uint32_t)bit_of(gic_irq_of(g, cpu, first + i), what) << i;
+    for (uint32_t i = 0; i < 32 && first + i < GIC_IRQS; i++) {
+        const struct gic_irq *irq = gic_irq_of(g, cpu, first + i);
+        v |= (uint32_t)bit_of(irq, what) << i;
+        if (what >= SET_PENDING) gic_call_out(g, irq);       /* what another vCPU has loaded is known when it comes out: who polls sees it then */
+    }
     return v;
 }
 
@@ -158,6 +168,13 @@ static void write_bytes(struct gic *g, unsigned cpu, uint64_t offset, unsigned s
 
 /* ---- the distributor ---- */
 static bool is_router(const struct gic *g, uint64_t offset) { return g->config.version == 3 && offset >= IROUTER && offset < IROUTER_END; }
+/* With affinity routing the private ones are the redistributors'. */
+static bool is_elsewhere(const struct gic *g, uint64_t offset)
+{
+    bool is_bitmap = offset >= IGROUPR && offset < IPRIORITYR && !(offset & 0x7c);
+    bool is_private = is_bitmap || (offset >= IPRIORITYR && offset < IPRIORITYR + GIC_PRIVATE) || (offset >= ICFGR && offset < ICFGR + 8);
+    return g->config.version == 3 && is_private;
+}
 
 static uint64_t read_distributor(struct gic *g, unsigned cpu, uint64_t offset)
 {
@@ -169,9 +186,7 @@ static uint64_t read_distributor(struct gic *g, unsigned cpu, uint64_t offset)
     case V2_PIDR2: return is_v3 ? 0 : 0x2b;
     case V3_PIDR2: return is_v3 ? 0x3b : 0;
     }
-    /* With affinity routing the private ones are the redistributors'. */
-    bool is_private = offset < ICFGR_END && ((offset >= IGROUPR && offset < IPRIORITYR && !(offset & 0x7c)) || (offset >= ICFGR && offset < ICFGR + 8));
-    return is_v3 && is_private ? 0 : read_shared(g, cpu, offset);
+    return read_shared(g, cpu, offset);
 }
 
 static void write_distributor(struct gic *g, unsigned cpu, uint64_t offset, uint32_t v)
@@ -186,8 +201,7 @@ static void write_distributor(struct gic *g, unsigned cpu, uint64_t offset, uint
         send_v2(g, cpu, v);
         return;
     }
-    bool is_private = (offset >= IGROUPR && offset < IPRIORITYR && !(offset & 0x7c)) || (offset >= ICFGR && offset < ICFGR + 8);
-    if (!is_v3 || !is_private) write_shared(g, cpu, offset, v);
+    write_shared(g, cpu, offset, v);
 }
 
 static unsigned accessor(const struct gic *g)
@@ -201,9 +215,11 @@ static struct vm_error distributor_read(void *dev, uint64_t offset, unsigned siz
     struct gic *g = dev;
     unsigned cpu = accessor(g);
     spin_lock(&g->lock);
-    if (is_bytes(g, offset)) *out = read_bytes(g, cpu, offset, size_bytes);
+    if (is_elsewhere(g, offset)) *out = 0;
+    else if (is_bytes(g, offset)) *out = read_bytes(g, cpu, offset, size_bytes);
+    else if (size_bytes < 4) *out = 0;                       /* the others are words */
     else if (is_router(g, offset)) *out = g->spi[(offset - IROUTER) / 8].route >> 8 * (offset & 4);
-    else *out = size_bytes >= 4 ? read_distributor(g, cpu, offset) : 0;
+    else *out = read_distributor(g, cpu, offset);
     spin_unlock(&g->lock);
     return VM_SUCCESS;
 }
@@ -222,9 +238,10 @@ static struct vm_error distributor_write(void *dev, uint64_t offset, unsigned si
     struct gic *g = dev;
     unsigned cpu = accessor(g);
     spin_lock(&g->lock);
-    if (is_bytes(g, offset)) write_bytes(g, cpu, offset, size_bytes, value);
-    else if (is_router(g, offset)) write_route(g, offset, size_bytes, value);
-    else if (size_bytes >= 4) write_distributor(g, cpu, offset, (uint32_t)value);
+    bool is_word = size_bytes >= 4;
+    if (is_bytes(g, offset) && !is_elsewhere(g, offset)) write_bytes(g, cpu, offset, size_bytes, value);
+    else if (is_router(g, offset) && is_word) write_route(g, offset, size_bytes, value);
+    else if (is_word && !is_elsewhere(g, offset)) write_distributor(g, cpu, offset, (uint32_t)value);
     spin_unlock(&g->lock);
     return VM_SUCCESS;
 }
@@ -304,6 +321,7 @@ static void reset(void *dev)
             g->cpu[cpu].irq[i].ready_on = (uint8_t)cpu;
         }
         memset(g->cpu[cpu].ready, 0, sizeof g->cpu[cpu].ready);
+        memset(g->cpu[cpu].due, 0, sizeof g->cpu[cpu].due);
         g->cpu[cpu].is_asleep = true;
     }
     for (uint32_t i = 0; i < GIC_SPIS; i++) reset_irq(g, &g->spi[i], GIC_PRIVATE + i);
