@@ -27,6 +27,7 @@ enum {
 #define INT_OE    0x400u
 #define INT_ALL   0x7ffu
 #define DR_OE     0x800u
+#define RSR_OE    0x008u
 
 struct uart {
     struct spinlock lock;
@@ -68,6 +69,7 @@ static void receive(struct uart *u, uint8_t byte)
 {
     if (u->fifo_count == capacity(u)) {
         u->is_overrun = true;
+        u->rsr = RSR_OE;
         u->ris |= INT_OE;
         return;
     }
@@ -79,7 +81,6 @@ static void receive(struct uart *u, uint8_t byte)
 static uint32_t pop(struct uart *u)
 {
     uint32_t v = u->fifo[u->fifo_from] | (u->is_overrun ? DR_OE : 0);
-    u->rsr = u->is_overrun ? 8 : 0;
     u->is_overrun = false;
     if (u->fifo_count) {
         u->fifo_count--;
@@ -99,7 +100,8 @@ static uint32_t flags(const struct uart *u)
 
 static uint32_t read_register(struct uart *u, uint64_t offset)
 {
-    static const uint8_t id[8] = { 0x11, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
+    /* revision 3 (r1p5): drivers take the older ones' FIFOs for 16 bytes deep */
+    static const uint8_t id[8] = { 0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1 };
     if (offset >= ID) return id[(offset - ID) / 4 & 7];
     switch (offset) {
     case DR:    return pop(u);
