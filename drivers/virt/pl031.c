@@ -23,13 +23,23 @@ static uint32_t now_s(const struct rtc *r) { return (uint32_t)((arch_time_ns() +
 
 static void update(struct rtc *r) { irq_line_set(&r->irq, r->is_pending && !r->is_masked); }
 
-/* The alarm comes when the counter becomes the match value, not later: 2^32 seconds around are as good as never. */
+/* The alarm comes when the counter is the match value, not later: 2^32 seconds around are as good as never. */
 static void arm(struct rtc *r)
 {
-    uint32_t in_s = r->match_s - now_s(r);
-    uint64_t into_ns = (arch_time_ns() + r->offset_ns) % NS_PER_S;
-    if (in_s && in_s < 1u << 31) timer_arm(&r->timer, arch_time_ns() + in_s * NS_PER_S - into_ns);
-    else timer_cancel(&r->timer);
+    uint64_t now_ns = arch_time_ns(), wall_ns = now_ns + r->offset_ns;
+    uint32_t in_s = r->match_s - (uint32_t)(wall_ns / NS_PER_S);
+    timer_cancel(&r->timer);
+    if (!in_s) r->is_pending = true;
+    else if (in_s < 1u << 31) timer_arm(&r->timer, now_ns + in_s * NS_PER_S - wall_ns % NS_PER_S);
+}
+
+/* The part of the second that has passed stays. */
+static void set(struct rtc *r, uint32_t to_s)
+{
+    uint64_t now_ns = arch_time_ns();
+    r->offset_ns = to_s * NS_PER_S + (now_ns + r->offset_ns) % NS_PER_S - now_ns;
+    r->load_s = to_s;
+    arm(r);
 }
 
 static void fire(void *arg)
@@ -64,11 +74,7 @@ static void write_register(struct rtc *r, uint64_t offset, uint32_t v)
         r->match_s = v;
         arm(r);
         break;
-    case RTCLR:
-        r->offset_ns += (uint64_t)(uint32_t)(v - now_s(r)) * NS_PER_S;
-        r->load_s = v;
-        arm(r);
-        break;
+    case RTCLR: set(r, v); break;
     case RTCIMSC: r->is_masked = !(v & 1); break;
     case RTCICR:  if (v & 1) r->is_pending = false; break;
     }
