@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 /* A process has no hardware virtualization of its own to offer. */
+#include "hv/arch/hosted/hosted.h"
 #include "hv/arch/hwvirt.h"
+
+static const struct hw_support *pretended;
+
+void hosted_pretend(const struct hw_support *s) { pretended = s; }
 
 static struct vm_error none(void) { return vm_error_because(VM_PLATFORM_ACCELERATION_UNAVAILABLE, hw_support()->absence); }
 
 const struct hw_support *hw_support(void)
 {
     static const struct hw_support support = { GUEST_ARCH_COUNT, "none", "the hypervisor runs as a process", 0, NULL };
-    return &support;
+    return pretended ? pretended : &support;
 }
 
 struct vm_error hw_vm_create(const struct hw_memory *memory, struct hw_vm **out)
