@@ -10,6 +10,7 @@
 /* base, size of each region; irq: its SPI, which is INTID 32 less */
 #define ARM64_ROM_BASE     0x00000000u              /* firmware, as QEMU's first flash bank */
 #define ARM64_ROM_BYTES    0x04000000u
+#define ARM64_FLASH_BYTES  0x08000000u              /* both banks; what the firmware leaves is erased */
 #define ARM64_GICD_BASE    0x08000000u
 #define ARM64_GICC_BASE    0x08010000u
 #define ARM64_GICC_BYTES   0x2000u

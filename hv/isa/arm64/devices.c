@@ -2,6 +2,7 @@
 /* What is on the arm64 machine's bus and how its wires run; the map is board.h. Built before the VM starts; the console functions
  * may run in any thread, with the devices' own locks. */
 #include "hv/isa/arm64/machine.h"
+#include "drivers/virt/erased_flash.h"
 #include "drivers/virt/pl011.h"
 #include "drivers/virt/pl031.h"
 #include "drivers/virt/virtio_blk.h"
@@ -86,6 +87,9 @@ static struct vm_error make_small(struct arm64_machine *m)
     struct vm_error e = attach(m, pl011_create(&uart, &r), &r);
     if (vm_failed(e)) return e;
     m->uart = r.dev;
+    r = erased_flash(guest_phys_addr_make(ARM64_ROM_BASE + m->layout.rom_bytes), ARM64_FLASH_BYTES - m->layout.rom_bytes);
+    e = attach(m, e, &r);
+    if (vm_failed(e)) return e;
     return attach(m, pl031_create(guest_phys_addr_make(ARM64_RTC_BASE), spi_line(m, ARM64_RTC_IRQ), m->host.wall_time_s, &r), &r);
 }
 
