@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # native.sh [WORD...] - guests of the host's own kind, mode = hardware, through tools/boot.sh and judged by console and status.
 # Only rows whose name has all WORDs; FULL=1: the slow ones too; JOBS=n: so many machines at a time. Ends in `N passed, N failed`.
-# shows: R43 R61 R63 R64
+# shows: R43 R63 R64 R67
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . test/boot/judge.sh
