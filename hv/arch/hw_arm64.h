@@ -27,7 +27,7 @@ struct arm64_frame {
     uint64_t pstate;                             /* SPSR_EL2 */
     uint64_t esr, far, hpfar;                    /* of the exit, for HW_EXIT_MEMORY and HW_EXIT_GUEST; hpfar: as the register, always valid for MEMORY */
     bool     timer_line;                         /* after an exit: the virtual timer's condition holds, and is not masked in it */
-    uint32_t lr_count;                           /* list registers in use, from [0] */
+    uint32_t lr_count, lr_was_pending;           /* list registers in use, from [0]; those that were loaded as pending, a bit each */
     bool     wants_room;                         /* more is pending than there was room: tell when list registers become free */
     uint64_t lr[ARM64_MAX_LRS];
     /* Set by the guest's owner before the first entry. */

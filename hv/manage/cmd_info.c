@@ -79,6 +79,11 @@ static void stats_of(const struct vm *vm)
     say("  vCPU  run time ms     instructions   memory accesses   TLB misses   compiled\n");
     for (unsigned i = 0; i < vm->config.vcpu_count; i++) {
         vcpu_stats(&vm->vcpus[i], &s);
+        if (vm->config.exec_mode == EXEC_HARDWARE) {         /* the CPU does not tell; misses are stage 2's */
+            say("  %4u %12lu %16s %17s %12lu %10s\n", i, (unsigned long)(__atomic_load_n(&vm->sched[i].run_ns, __ATOMIC_RELAXED) / 1000000), "-", "-",
+                (unsigned long)s.tlb_misses, "-");
+            continue;
+        }
         say("  %4u %12lu %16lu %17lu %12lu %10lu\n", i, (unsigned long)(__atomic_load_n(&vm->sched[i].run_ns, __ATOMIC_RELAXED) / 1000000),
             (unsigned long)s.executed_insns, (unsigned long)s.mem_accesses, (unsigned long)s.tlb_misses, (unsigned long)s.jit_compiles);
     }

@@ -73,6 +73,7 @@ static uint64_t signs_of_life(const struct vm *vm)
         sum += __atomic_load_n(&x->reason[EXIT_INTERRUPT].count, __ATOMIC_RELAXED);
         sum += __atomic_load_n(&x->reason[EXIT_HALTED].count, __ATOMIC_RELAXED);
         sum += __atomic_load_n(&x->reason[EXIT_HYPERCALL].count, __ATOMIC_RELAXED);
+        for (unsigned n = 0; n < EXITS_IRQS; n++) sum += __atomic_load_n(&x->irq[n], __ATOMIC_RELAXED);
         for (unsigned n = 0; n < FAULT_KIND_COUNT; n++) sum += __atomic_load_n(&x->fault[n], __ATOMIC_RELAXED);
         for (unsigned n = 0; n < vm->bus.count; n++)
             sum += __atomic_load_n(&x->device[n].read.count, __ATOMIC_RELAXED) + __atomic_load_n(&x->device[n].write.count, __ATOMIC_RELAXED);
@@ -80,10 +81,10 @@ static uint64_t signs_of_life(const struct vm *vm)
     return sum;
 }
 
-static uint64_t insns_of(const struct vm *vm)
+static uint64_t guest_time_of(const struct vm *vm)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < vm->config.vcpu_count; i++) sum += __atomic_load_n(&vm->vcpus[i].stats.executed_insns, __ATOMIC_RELAXED);
+    for (unsigned i = 0; i < vm->config.vcpu_count; i++) sum += __atomic_load_n(&vm->vcpus[i].stats.exec_time_ns, __ATOMIC_RELAXED);
     return sum;
 }
 
@@ -105,10 +106,10 @@ static void bite(struct vm *vm)
 static void watch(struct vm *vm, uint64_t now)
 {
     struct vm_keep *k = &vm->keep;
-    uint64_t signs = signs_of_life(vm), insns = insns_of(vm);
-    bool is_alive = signs != k->signs || insns == k->insns || vm_state(vm) != VM_RUNNING;
+    uint64_t signs = signs_of_life(vm), time_ns = guest_time_of(vm);
+    bool is_alive = signs != k->signs || time_ns == k->time_ns || vm_state(vm) != VM_RUNNING;
     k->signs = signs;
-    k->insns = insns;
+    k->time_ns = time_ns;
     if (is_alive) k->sign_ns = now;
     if (now - k->sign_ns < vm->config.watchdog_s * NS_PER_S) return;
     k->sign_ns = now;

@@ -95,15 +95,20 @@ static void add_text(struct json *j, const char *text)
     add(j, "\"");
 }
 
-static void add_stats(struct json *j, const struct exec_stats *s)
+/* What a CPU does not tell of the guests it runs itself is null. */
+static void add_stats(struct json *j, const struct exec_stats *s, enum exec_mode mode)
 {
-    const struct { const char *name; uint64_t value; } row[] = {
-        { "executed_insns", s->executed_insns }, { "mem_accesses", s->mem_accesses }, { "exec_time_ns", s->exec_time_ns },
-        { "tlb_hits", s->tlb_hits },             { "tlb_misses", s->tlb_misses },     { "jit_compiles", s->jit_compiles },
-        { "jit_compile_time_ns", s->jit_compile_time_ns },
+    bool is_hidden = mode == EXEC_HARDWARE;
+    const struct { const char *name; uint64_t value; bool is_hidden; } row[] = {
+        { "executed_insns", s->executed_insns, is_hidden }, { "mem_accesses", s->mem_accesses, is_hidden }, { "exec_time_ns", s->exec_time_ns, false },
+        { "tlb_hits", s->tlb_hits, is_hidden },             { "tlb_misses", s->tlb_misses, false },         { "jit_compiles", s->jit_compiles, false },
+        { "jit_compile_time_ns", s->jit_compile_time_ns, false },
     };
     _Static_assert(sizeof *s == sizeof(uint64_t) * ARRAY_COUNT(row), "every statistic has a row");
-    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) add(j, ",\"%s\":%lu", row[i].name, (unsigned long)row[i].value);
+    for (unsigned i = 0; i < ARRAY_COUNT(row); i++) {
+        if (row[i].is_hidden) add(j, ",\"%s\":null", row[i].name);
+        else add(j, ",\"%s\":%lu", row[i].name, (unsigned long)row[i].value);
+    }
 }
 
 struct event_list { struct json *j; bool has_one; };
@@ -150,12 +155,12 @@ static void add_vm(struct json *j, const struct vm *vm)
     add_text(j, why);
     add(j, ",\"vcpus\":%u,\"memory_size\":%lu,\"reboots\":%u,\"restarts\":%u", vm->config.vcpu_count, (unsigned long)vm->config.memory_size, vm->reboots, vm->keep.restarts);
     vm_stats(vm, &s);
-    add_stats(j, &s);
+    add_stats(j, &s, vm->config.exec_mode);
     add(j, ",\"vcpu\":[");
     for (unsigned i = 0; i < vm->config.vcpu_count; i++) {
         vcpu_stats(&vm->vcpus[i], &s);
         add(j, "%s{\"id\":%u,\"run_time_ns\":%lu", i ? "," : "", i, (unsigned long)__atomic_load_n(&vm->sched[i].run_ns, __ATOMIC_RELAXED));
-        add_stats(j, &s);
+        add_stats(j, &s, vm->config.exec_mode);
         add_exit_rows(j, vm, i);
         add(j, "}");
     }

@@ -54,7 +54,7 @@ struct vm_keep {                         /* the keeper's; see keeper.c */
     uint64_t      restart_at_ns;         /* atomic; 0: it will not be restarted */
     uint64_t      started_ns;
     unsigned      backoff_s, restarts, bites;
-    uint64_t      signs, insns, sign_ns; /* at the last look; when there was a sign of life */
+    uint64_t      signs, time_ns, sign_ns;   /* at the last look: signs, time in the guest; when there was a sign of life */
 };
 
 struct vm {

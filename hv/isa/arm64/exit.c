@@ -50,12 +50,24 @@ static void load(struct vcpu *v)
     struct arm64_frame *f = &arm64_state(v)->hw;
     f->time_offset_ns = __atomic_load_n(&v->clock->offset_ns, __ATOMIC_RELAXED);
     f->lr_count = gic_load(arm64_machine(v)->gic, v->id, f->lr, hw_support()->arm64->lr_count, &f->wants_room);
+    f->lr_was_pending = 0;
+    for (unsigned i = 0; i < f->lr_count; i++) f->lr_was_pending |= (uint32_t)(f->lr[i] >> 62 & 1) << i;
+}
+
+/* A list register that was loaded as pending and is not any more: the guest took the interrupt. */
+static void count_taken(struct vcpu *v, const struct arm64_frame *f)
+{
+    for (unsigned i = 0; i < f->lr_count; i++) {
+        uint64_t intid = f->lr[i] & ARM64_LR_INTID;
+        if (f->lr_was_pending >> i & 1 && !(f->lr[i] & ARM64_LR_PENDING)) exit_count(&v->exits.irq[intid < EXITS_IRQS ? intid : EXITS_IRQS - 1]);
+    }
 }
 
 static void save(struct vcpu *v)
 {
     struct arm64_frame *f = &arm64_state(v)->hw;
     struct gic *g = arm64_machine(v)->gic;
+    count_taken(v, f);
     gic_save(g, v->id, f->lr, f->lr_count);
     f->lr_count = 0;
     gic_set_ppi(g, v->id, ARM64_VTIMER_INTID, f->timer_line);

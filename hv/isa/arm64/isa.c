@@ -80,7 +80,17 @@ static void reg_written(struct vcpu *v, unsigned reg)
     if (f->pstate & 16 || (f->pstate & 15) > 5 || f->pstate & 2 || (f->pstate & 15) == 1) f->pstate = (f->pstate & ~31ull) | ARM64_PSTATE_EL1H;
 }
 
-static const char *irq_name(unsigned cause) { (void)cause; return NULL; }
+/* By INTID; 63 stands for all above. */
+static const char *irq_name(unsigned cause)
+{
+    static const char *const name[EXITS_IRQS] = {
+        "sgi0", "sgi1", "sgi2", "sgi3", "sgi4", "sgi5", "sgi6", "sgi7", "sgi8", "sgi9", "sgi10", "sgi11", "sgi12", "sgi13", "sgi14", "sgi15",
+        [ARM64_VTIMER_INTID] = "virtual timer", [ARM64_PTIMER_INTID] = "physical timer",
+        [GIC_PRIVATE + ARM64_UART_IRQ] = "pl011", [GIC_PRIVATE + ARM64_RTC_IRQ] = "pl031",
+        [GIC_PRIVATE + ARM64_VIRTIO_IRQ] = "virtio0", "virtio1", "virtio2", "virtio3", "virtio4", "virtio5", "virtio6", "virtio7",
+    };
+    return cause < EXITS_IRQS ? name[cause] : NULL;
+}
 static unsigned    privilege(const struct vcpu *v) { return arm64_el_of(arm64_state_const(v)->hw.pstate); }
 
 const struct isa_ops ARM64_ISA = {
