@@ -37,6 +37,26 @@ $(demo_riscv64_out)/vm.conf: $(demo_riscv64_dir)/vm.conf
 	@mkdir -p $(@D)
 	@cp $< $@
 
+# The x86_64 one, by the compiler of the x86_64 image.
+X86_64_GUEST_CC ?= gcc
+X86_64_GUEST_CFLAGS := -m64 -O2 -g -std=gnu11 -ffreestanding -fno-builtin -fno-stack-protector -fno-pic -no-pie -mcmodel=small -mno-red-zone -mgeneral-regs-only \
+    -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -Wall -Wextra -Wshadow -Werror
+demo_x86_64_dir := guests/demo/x86_64
+demo_x86_64_out := $(BUILD)/guests/demo-x86_64
+demo_x86_64_src := $(wildcard $(demo_x86_64_dir)/*.c) $(demo_x86_64_dir)/start.S
+
+.PHONY: guest-demo-x86_64
+guest-demo-x86_64: $(addprefix $(demo_x86_64_out)/,kernel vm.conf)
+	@:
+$(demo_x86_64_out)/kernel: $(demo_x86_64_src) $(demo_x86_64_dir)/demo.h $(demo_x86_64_dir)/demo.ld
+	@mkdir -p $(@D)
+	@tools/need.sh gcc
+	@$(X86_64_GUEST_CC) $(X86_64_GUEST_CFLAGS) -nostdlib -static -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments \
+	    -Wl,-T,$(demo_x86_64_dir)/demo.ld -o $@ $(demo_x86_64_src)
+$(demo_x86_64_out)/vm.conf: $(demo_x86_64_dir)/vm.conf
+	@mkdir -p $(@D)
+	@cp $< $@
+
 # Three of them at once, for the monitor: what every image carries.
 demo_out := $(BUILD)/guests/demo
 .PHONY: guest-demo

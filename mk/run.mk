@@ -4,7 +4,7 @@ GUEST   ?= demo
 HOST    ?= x86_64
 export SCREEN HOST VCPUS CORES MODE MACHINE CPU MEMORY HOSTMEM IMAGE GIC EL TIMEOUT EMULATOR DISK CMDLINE FIRMWARE TABLES HOSTDISK HOSTBUS
 # A folder of one's own in $(BUILD)/guests is a guest as well, and needs no building.
-BUILT_GUESTS := demo demo-riscv64 conform-riscv64 $(REAL_GUESTS)
+BUILT_GUESTS := demo demo-riscv64 demo-x86_64 conform-riscv64 $(REAL_GUESTS)
 .PHONY: run boot
 run boot:
 	$(Q)BUILD=$(BUILD) GUESTS="$(BUILT_GUESTS)" tools/boot.sh words $(GUEST)

@@ -16,7 +16,7 @@ struct vcpu_regs {
     uint64_t      insns_before;     /* retired before this vCPU's statistics began: what a state brought along */
     uint32_t      mode;             /* the ISA's key for translated code: everything lifting depends on */
     struct fp_env fp;
-    ALIGNED(16) uint8_t isa[VCPU_ISA_BYTES];    /* control registers: struct of the ISA */
+    ALIGNED(64) uint8_t isa[VCPU_ISA_BYTES];    /* control registers: struct of the ISA; XSAVE wants the alignment */
 };
 
 /* Why an engine must come out at the next block boundary. */

@@ -51,4 +51,4 @@ struct machine_ops {
     size_t                    (*console_room)(void *machine);            /* bytes the UART will take now */
     void                      (*destroy)(void *machine);
 };
-extern const struct machine_ops RISCV64_VIRT, ARM64_VIRT;
+extern const struct machine_ops RISCV64_VIRT, ARM64_VIRT, X86_64_MICROVM;

@@ -132,8 +132,8 @@ void mmio_reset(struct mmio_bus *bus)
 
 void mmio_destroy(struct mmio_bus *bus)
 {
-    mmio_reset(bus);                             /* all fall silent before the first goes: their wires end in each other */
-    for (unsigned i = 0; i < bus->count; i++) {
+    mmio_reset(bus);                             /* all fall silent before the first goes */
+    for (unsigned i = bus->count; i-- > 0;) {    /* wires end in chips that came earlier */
         if (bus->region[i].ops->destroy) bus->region[i].ops->destroy(bus->region[i].dev);
     }
     mmio_init(bus);

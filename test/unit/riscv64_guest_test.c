@@ -2,6 +2,7 @@
 /* Small guest programs on one hart with the interpreter: what the rows about addresses, accesses and faults mean to the
  * guest that meets them. */
 #include "hv/isa/arm64/state.h"
+#include "hv/isa/x86_64/state.h"
 #include "hv/isa/machine.h"
 #include "test/unit/riscv64_asm.h"
 #include "test/unit/engine.h"
@@ -440,8 +441,9 @@ TEST(R5_R90_R91_each_guest_architecture_decodes_behind_one_table)
 #include "hv/isa/isas.def"
 #undef _
     };
-    static const struct { enum guest_arch arch; uint32_t bits; const char *text; } words[] = { { GUEST_RISCV64, ADDI(a0, a0, 1), "addi a0,a0,1" },
-                                                                                              { GUEST_ARM64, 0xf9400441, "ldr x1,[x2,#8]" } };
+    static const struct { enum guest_arch arch; uint32_t bits; const char *text; } words[] = {
+        { GUEST_RISCV64, ADDI(a0, a0, 1), "addi a0,a0,1" }, { GUEST_ARM64, 0xf9400441, "ldr x1,[x2,#8]" }, { GUEST_X86_64, 0x320f, "rdmsr" },
+    };
     for (unsigned n = 0; n < ARRAY_COUNT(all); n++) {
         unsigned known = 0;
         CHECK(all[n].isa->arch == all[n].arch && all[n].machine->arch == all[n].arch && all[n].machine->isa == all[n].isa);

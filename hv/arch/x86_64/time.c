@@ -29,6 +29,8 @@ uint64_t arch_time_ns(void)
     return (int64_t)ticks < 0 ? 0 : scale(ticks, ns_scale);
 }
 
+uint64_t x86_64_ticks_at(uint64_t ns) { return scale(ns, tsc_scale) + tsc_start + (uint64_t)x86_64_self()->skew_ticks; }
+
 void x86_64_delay_us(uint64_t us)
 {
     uint64_t from = x86_64_tsc(), ticks = us * (tsc_hz / 1000000 + 1);

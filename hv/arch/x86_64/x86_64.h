@@ -110,6 +110,7 @@ void     x86_64_timer_init_cpu(void);
 void     x86_64_timer_interrupt(void);
 void     x86_64_delay_us(uint64_t us);
 uint64_t x86_64_tsc_hz(void);
+uint64_t x86_64_ticks_at(uint64_t ns);                   /* this core's TSC when arch_time_ns is that */
 const char *x86_64_tsc_source(void);                     /* what the TSC was measured against */
 bool     x86_64_timer_is_tsc_deadline(void);
 
