@@ -18,7 +18,14 @@ enum function {
 
 enum { PSCI_SUCCESS = 0, NOT_SUPPORTED = -1, INVALID_PARAMETERS = -2, ALREADY_ON = -4, ON_PENDING = -5, INVALID_ADDRESS = -9 };
 
-static uint32_t function_of(const struct vcpu *v) { return (uint32_t)v->regs.slot[0] & ~SMC64; }
+/* Those that take addresses or affinities have two numbers, the others one (5.1.1). 0 is nobody's. */
+static uint32_t function_named(uint32_t number)
+{
+    uint32_t f = number & ~SMC64;
+    bool has_both = f == FN_CPU_SUSPEND || f == FN_CPU_ON || f == FN_AFFINITY_INFO || f == FN_SYSTEM_RESET2;
+    return number & SMC64 && !has_both ? 0 : f;
+}
+static uint32_t function_of(const struct vcpu *v) { return function_named((uint32_t)v->regs.slot[0]); }
 static bool     is_64bit(const struct vcpu *v)    { return v->regs.slot[0] & SMC64; }
 static uint64_t argument(const struct vcpu *v, unsigned n) { return is_64bit(v) ? v->regs.slot[n] : (uint32_t)v->regs.slot[n]; }
 static void     answer(struct vcpu *v, int64_t x)  { v->regs.slot[0] = (uint64_t)x; }
@@ -57,7 +64,7 @@ const char *psci_kind_name(unsigned kind) { return kind < ARRAY_COUNT(function_r
 /* PSCI_FEATURES (5.16): a function that there is answers 0. */
 static int64_t features(uint32_t asked)
 {
-    switch (asked & ~SMC64) {
+    switch (function_named(asked)) {
     case FN_SMCCC_VERSION: case FN_VERSION: case FN_CPU_SUSPEND: case FN_CPU_OFF: case FN_CPU_ON: case FN_AFFINITY_INFO:
     case FN_MIGRATE_INFO_TYPE: case FN_SYSTEM_OFF: case FN_SYSTEM_RESET: case FN_FEATURES: case FN_SYSTEM_RESET2:
         return 0;
@@ -150,8 +157,11 @@ void psci_call(struct psci *p, struct vcpu *v)
         p->host->power(p->host->vm, POWER_OFF, 0);
         break;
     case FN_SYSTEM_RESET:
-    case FN_SYSTEM_RESET2:
         p->host->power(p->host->vm, POWER_REBOOT, 0);
+        break;
+    case FN_SYSTEM_RESET2:                                  /* 5.18: type 0 is a warm reset, ours knows no other */
+        if (argument(v, 1)) answer(v, INVALID_PARAMETERS);
+        else p->host->power(p->host->vm, POWER_REBOOT, 0);
         break;
     default:
         answer(v, NOT_SUPPORTED);
