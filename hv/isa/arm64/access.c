@@ -15,14 +15,14 @@ static uint64_t *base_of(struct vcpu *v, unsigned n)
 /* One load or store as the encoding says (C4.1.88): bits 31:30 size, 23:22 opc for single ones; 31:30 opc, 22 L for pairs. */
 struct piece { unsigned size_bytes, reg; bool is_load, is_signed, is_64bit; };
 
-static bool one(struct vcpu *v, const struct piece *p, guest_phys_addr gpa)
+/* False: the device refuses. *loaded: what the register becomes. */
+static bool one(struct vcpu *v, const struct piece *p, guest_phys_addr gpa, uint64_t *loaded)
 {
     uint64_t value = p->is_load ? 0 : arm64_x(v, p->reg);
     if (p->size_bytes < 8) value &= bit64(8 * p->size_bytes) - 1;
     if (vm_failed(mmu_device_access(&v->mmu, gpa, p->size_bytes, p->is_load ? ACCESS_READ : ACCESS_WRITE, &value))) return false;
-    if (!p->is_load) return true;
     if (p->is_signed) value = (uint64_t)sign_extend64(value, 8 * p->size_bytes);
-    arm64_set_x(v, p->reg, p->is_64bit ? value : (uint32_t)value);
+    *loaded = p->is_64bit ? value : (uint32_t)value;
     return true;
 }
 
@@ -41,37 +41,47 @@ static unsigned describe(const struct insn *i, struct piece *p)
     return 1;
 }
 
-/* What the base register becomes, where it changes: pre- and post-indexed forms. */
-static bool writes_back(uint32_t w, uint64_t base, uint64_t *out)
+/* Forms with a signed immediate, which the base register may become: pairs, unscaled, pre- and post-indexed ones. */
+struct form { uint64_t moved, at; bool has_immediate, writes_back; };
+
+static struct form form_of(uint32_t w, uint64_t base)
 {
-    bool is_pair = (w >> 27 & 7) == 5;
+    bool is_pair = (w >> 27 & 7) == 5, is_single = !(w >> 24 & 1) && !(w >> 21 & 1), is_post;
+    struct form f = { .has_immediate = is_pair || is_single };
     if (is_pair) {
-        *out = base + (uint64_t)(sign_extend64(w >> 15 & 127, 7) * (w >> 31 ? 8 : 4));
-        return w >> 23 & 1;
+        f.moved = base + (uint64_t)(sign_extend64(w >> 15 & 127, 7) * (w >> 31 ? 8 : 4));
+        f.writes_back = w >> 23 & 1;
+        is_post = (w >> 23 & 3) == 1;
+    } else {
+        f.moved = base + (uint64_t)sign_extend64(w >> 12 & 511, 9);
+        f.writes_back = is_single && w >> 10 & 1;
+        is_post = (w >> 10 & 3) == 1;
     }
-    *out = base + (uint64_t)sign_extend64(w >> 12 & 511, 9);
-    return !(w >> 24 & 1) && !(w >> 21 & 1) && (w >> 10 & 1);
+    f.at = is_post ? base : f.moved;
+    return f;
 }
 
 bool arm64_emulate_access(struct vcpu *v, guest_phys_addr gpa, bool *is_aborted)
 {
     struct insn i;
     struct piece p[2];
-    uint64_t written_back;
+    uint64_t loaded[2];
     native_put(v);
     if (vm_failed(decode_insn(v, guest_addr_make(v->regs.pc), &i))) return false;
     unsigned count = describe(&i, p);
     uint64_t *base = base_of(v, i.bits >> 5 & 31);
-    bool has_write_back = writes_back(i.bits, *base, &written_back);
+    struct form form = form_of(i.bits, *base);
     *is_aborted = false;
-    /* The second half may lie in the next page, which is somebody else's: not for devices. */
+    /* The second half may lie in the next page, which is somebody else's, or be the one that faulted: not for devices. */
+    if (form.has_immediate && (form.at ^ arm64_state(v)->hw.far) & 0xfff) return false;
     if ((gpa.v & 0xfff) + count * p[0].size_bytes > HV_PAGE_BYTES) return false;
     for (unsigned n = 0; n < count; n++) {
-        if (one(v, &p[n], guest_phys_addr_make(gpa.v + n * p[0].size_bytes))) continue;
-        *is_aborted = true;
+        if (one(v, &p[n], guest_phys_addr_make(gpa.v + n * p[0].size_bytes), &loaded[n])) continue;
+        *is_aborted = true;                                  /* and no register has changed: one of them may be the base */
         return true;
     }
-    if (has_write_back) *base = written_back;
+    for (unsigned n = 0; n < count && p[0].is_load; n++) arm64_set_x(v, p[n].reg, loaded[n]);
+    if (form.writes_back) *base = form.moved;
     v->regs.pc += 4;
     return true;
 }

@@ -8,12 +8,15 @@ static void take(struct vcpu *v, uint64_t esr)
     struct arm64_frame *f = &arm64_state(v)->hw;
     bool is_el0 = arm64_el_of(f->pstate) == 0, is_32bit = f->pstate & 16, is_on_sp0 = !(f->pstate & 1);
     uint64_t offset = is_32bit ? 0x600 : is_el0 ? 0x400 : is_on_sp0 ? 0x000 : 0x200;
-    bool sets_pan = !(f->sctlr_el1 & bit64(23));         /* SCTLR_EL1.SPAN; PSTATE.PAN is ignored where there is none */
+    bool sets_pan = !(f->sctlr_el1 & bit64(23));         /* SCTLR_EL1.SPAN */
     f->esr_el1 = esr;
     f->elr_el1 = v->regs.pc;
     f->spsr_el1 = f->pstate;
     bool has_pan = bits64(hw_support()->arm64->id(7, 1), 23, 20) != 0;
-    f->pstate = ARM64_PSTATE_EL1H | ARM64_PSTATE_DAIF | (f->pstate & ARM64_PSTATE_PAN) | (sets_pan && has_pan ? ARM64_PSTATE_PAN : 0);
+    bool has_ssbs = bits64(hw_support()->arm64->id(4, 1), 7, 4) != 0;
+    uint64_t kept = f->pstate & (ARM64_PSTATE_NZCV | ARM64_PSTATE_DIT | ARM64_PSTATE_PAN);
+    f->pstate = ARM64_PSTATE_EL1H | ARM64_PSTATE_DAIF | kept | (sets_pan && has_pan ? ARM64_PSTATE_PAN : 0)
+              | (has_ssbs && f->sctlr_el1 & bit64(44) ? ARM64_PSTATE_SSBS : 0);          /* SCTLR_EL1.DSSBS */
     v->regs.pc = f->vbar_el1 + offset;
 }
 

@@ -23,7 +23,10 @@ enum arm64_class {
 /* PSTATE as SPSR has it (C5.2.18). */
 #define ARM64_PSTATE_EL1H 5ull
 #define ARM64_PSTATE_DAIF 0x3c0ull
+#define ARM64_PSTATE_SSBS (1ull << 12)
 #define ARM64_PSTATE_PAN  (1ull << 22)
+#define ARM64_PSTATE_DIT  (1ull << 24)
+#define ARM64_PSTATE_NZCV (15ull << 28)
 static inline unsigned arm64_el_of(uint64_t pstate) { return pstate & 16 ? 0 : (unsigned)(pstate >> 2 & 3); }
 
 struct arm64_state {
