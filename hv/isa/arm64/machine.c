@@ -36,7 +36,7 @@ static struct vm_error place_kernel(const struct machine_config *c, uint64_t ram
     return image_fits(out, ARM64_RAM_BASE, ram_end) ? VM_SUCCESS : refuse("kernel: does not fit into the guest's memory");
 }
 
-static struct vm_error layout_make(const struct machine_config *c, struct arm64_layout *out)
+struct vm_error arm64_layout_make(const struct machine_config *c, struct arm64_layout *out)
 {
     *out = (struct arm64_layout){ .has_firmware = c->firmware.size_bytes != 0, .has_kernel = c->kernel.size_bytes != 0 };
     uint64_t ram_end = ARM64_RAM_BASE + c->memory_size;
@@ -82,7 +82,7 @@ static struct vm_error check(const struct machine_config *c)
     if (c->cmdline && strnlen(c->cmdline, MAX_CMDLINE_BYTES) == MAX_CMDLINE_BYTES) return refuse("cmdline: longer than 4095 bytes");
     struct vm_error e = parse_options(c, &gic_version);
     if (!vm_failed(e) && gic_version == 2 && c->vcpu_count > GIC_V2_CPUS) e = refuse("vcpus: with a GICv2 an arm64 machine has 1 to 8");
-    return vm_failed(e) ? e : layout_make(c, &layout);
+    return vm_failed(e) ? e : arm64_layout_make(c, &layout);
 }
 
 /* ---- life ---- */
@@ -102,7 +102,7 @@ static struct vm_error create(const struct machine_config *c, const struct machi
     m->psci = (struct psci){ .host = &m->host, .gmem = gmem, .vcpus = vcpus, .count = c->vcpu_count };
     if (hw_support()->counter_hz) clock->frequency_hz = hw_support()->counter_hz;
     e = parse_options(c, &m->gic_version);
-    if (!vm_failed(e)) e = layout_make(c, &m->layout);
+    if (!vm_failed(e)) e = arm64_layout_make(c, &m->layout);
     if (!vm_failed(e)) e = gmem_add(gmem, guest_phys_addr_make(ARM64_RAM_BASE), c->memory_size, GMEM_RAM);
     if (!vm_failed(e) && m->layout.rom_bytes) e = gmem_add(gmem, guest_phys_addr_make(ARM64_ROM_BASE), m->layout.rom_bytes, GMEM_ROM);
     if (!vm_failed(e)) e = arm64_devices_create(m);

@@ -15,6 +15,7 @@ struct arm64_layout {
     uint64_t     initrd_from, initrd_end;           /* equal: none */
     uint64_t     dtb_at;
 };
+NODISCARD struct vm_error arm64_layout_make(const struct machine_config *c, struct arm64_layout *out);
 
 struct arm64_machine {
     struct machine_config config;
