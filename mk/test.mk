@@ -11,7 +11,7 @@ include test/monitor/monitor.mk
 include test/native/native.mk
 include test/unit/tsan.mk
 
-UNIT_SRCS := test/harness/harness.c $(wildcard test/unit/*.c) drivers/host/registers.c drivers/host/pci.c $(wildcard drivers/host/virtio_*.c)
+UNIT_SRCS := test/harness/harness.c $(wildcard test/unit/*.c) drivers/host/registers.c drivers/host/pci.c $(wildcard drivers/host/virtio_*.c) hv/arch/aarch64/stage2.c
 $(BUILD)/obj/san/test/%.c.o: WARN += -Wno-missing-prototypes -Wno-clobbered
 $(BUILD)/hosted/unit: $(UNIT_SRCS:%=$(BUILD)/obj/san/%.o) $(call objs,san)
 	@mkdir -p $(@D)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Stage-2 tables; see stage2.h. */
 #include "hv/arch/aarch64/stage2.h"
-#include "hv/arch/aarch64/aarch64.h"
 #include "hv/base/bits.h"
 #include "hv/base/string.h"
 
@@ -71,7 +70,7 @@ bool stage2_map(struct stage2 *s, uint64_t at, uint64_t host, uint64_t size_byte
         host += next - at;
         at = next;
     }
-    aarch64_dsb();
+    stage2_publish();
     return true;
 }
 
@@ -94,11 +93,4 @@ void stage2_destroy(struct stage2 *s)
     stage2_clear(s);
     s->memory->free(s->root, 1);
     s->root = NULL;
-}
-
-/* VTCR_EL2 (Arm ARM D19.2.163): start at level 1, walks write-back and inner shareable, 8-bit VMIDs. */
-uint64_t stage2_vtcr(void)
-{
-    uint64_t pa_size = AARCH64_READ(id_aa64mmfr0_el1) & 15;
-    return (64 - STAGE2_ADDRESS_BITS) | 1ull << 6 | 1ull << 8 | 1ull << 10 | 3ull << 12 | (pa_size > 5 ? 5 : pa_size) << 16 | 1ull << 31;
 }

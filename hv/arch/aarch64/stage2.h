@@ -15,4 +15,6 @@ enum stage2_kind { STAGE2_RAM, STAGE2_ROM, STAGE2_DEVICE };
 NODISCARD bool stage2_map(struct stage2 *s, uint64_t at, uint64_t host, uint64_t size_bytes, enum stage2_kind kind);
 void           stage2_clear(struct stage2 *s);               /* all tables but the root go; the caller invalidates the TLBs first and last */
 void           stage2_destroy(struct stage2 *s);
+/* stage2_cpu.c */
+void           stage2_publish(void);                         /* what was written is there for every walker */
 uint64_t       stage2_vtcr(void);                            /* VTCR_EL2 for these tables on this CPU */
