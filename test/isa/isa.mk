@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# riscv64 instruction suites: programs of their own, since they lean on other machines as oracles.
+# Instruction suites: programs of their own, since they lean on other machines as oracles.
 ISA_SUITES := riscv64_objdump riscv64_unicorn riscv64_qemu
 # Unicorn carries functions of the same names as ours: none of ours may be seen from it.
 ISA_LIBS_riscv64_unicorn := -lunicorn -Wl,--version-script=test/isa/hide.map
@@ -22,9 +22,19 @@ $(foreach s,$(ISA_SUITES),$(eval $(call isa_program,$(s))))
 isa-tools:
 	$(Q)tools/need.sh riscv64-linux-gnu-gcc riscv64-linux-gnu-objdump libunicorn $(if $(shell command -v qemu-riscv64-static),,qemu-riscv64)
 $(ISA_SUITES:%=$(BUILD)/obj/hosted/test/isa/%.c.o): | isa-tools
-test-isa: $(ISA_PROGRAMS)         ## riscv64 instructions against Unicorn, qemu-riscv64 and binutils, on both engines
+test-isa: $(ISA_PROGRAMS) $(BUILD)/hosted/test-isa-arm64_objdump ## instructions against Unicorn, qemu-riscv64 and binutils, on both engines
 	$(Q)test/isa/coverage.sh $(ISA_PROGRAMS)
 	$(Q)UNIT_ENGINE=jit test/isa/coverage.sh $(ISA_PROGRAMS)
+	$(Q)$(BUILD)/hosted/test-isa-arm64_objdump
+
+# The arm64 table is of loads and stores alone, which no other machine has to execute: binutils is oracle enough.
+$(eval $(call isa_program,arm64_objdump))
+$(BUILD)/obj/hosted/test/isa/arm64_objdump.c.o: | isa-tools-arm64
+.PHONY: isa-tools-arm64
+isa-tools-arm64:
+	$(Q)tools/need.sh aarch64-linux-gnu-ld
+SUITES_EXTRA += isa-arm64='$(BUILD)/hosted/test-isa-arm64_objdump'
+TEST_PREREQUISITES += $(BUILD)/hosted/test-isa-arm64_objdump
 
 TEST_PREREQUISITES += $(ISA_PROGRAMS)
 SUITES_EXTRA += isa='test/isa/coverage.sh $(ISA_PROGRAMS)' isa-jit='UNIT_ENGINE=jit test/isa/coverage.sh $(ISA_PROGRAMS)'
