@@ -89,6 +89,10 @@ keep("image", b"\0" + elf(243, 0x80001000, 0x80000000, b"\x13\0\0\0" * 8), b"\1"
 keep("decode", b"\0" + read("guests/demo-riscv64/kernel", 3000)[64:], b"\x1f" + bytes(random.randrange(256) for _ in range(600)))
 keep("ir", *(bytes(random.randrange(256) for _ in range(700)) for _ in range(4)))
 keep("virtio", *(bytes([kind]) + bytes(random.randrange(256) for _ in range(900)) for kind in range(5)))
+keep("gic", *(bytes([kind]) + bytes(random.randrange(256) for _ in range(800)) for kind in (0, 1, 2, 3, 0x6c, 0x6e, 0xfd, 0x1e)))
+keep("pl011", b"\0\0", bytes([0x0b, 2, 0x10, 0, 0x0c, 2, 0x01, 3, 0x0e, 2, 0xff, 7] + [20, 0, 0, 1, 0, 1] * 40), bytes(random.randrange(256) for _ in range(600)))
+keep("arm64", b"\xff\xff" + b"".join(struct.pack("<IBHI", w, how, at, esr) for w in (0xa9400440, 0xf8408440, 0xa8c10440, 0xb85f8c40, 0x29007c40, 0x38c01440) for how in (0, 1)
+                for at, esr in ((0x10, 0x92000044), (0xff8, 0x92000004))), bytes(random.randrange(256) for _ in range(900)))
 keep("disk", gpt(), b"".join(bytes([n]) + bytes(512) for n in range(3)))
 keep("monitor", b"help\rvm list\rvm create a memory=4M\rvm start a\rinfo regs a 0 all\rvm pause a\rdisas a\rvm stop a\rvm destroy a\r",
      b"vm l\tis\x1b[D\x1b[C\x17x\x01\x05\x15\x10\x1b[A\rinfo \tevents list\rstats json\rlog debug\recho 'a b'; echo c\r")
