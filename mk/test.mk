@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make test` runs every suite and ends in one line `N passed, N failed`. Each suite prints such a line of its own.
 -include test/isa/isa.mk
+include test/jit/jit.mk
 -include test/fp/fp.mk
 -include test/fuzz/fuzz.mk
 include test/lint/lint.mk

@@ -94,6 +94,7 @@ static struct vm_error jit_init(struct vcpu *v)
     if (!j) return no_memory();
     j->target = &HOST_TARGET;
     j->off = jit_off;
+    j->features = j->target->features();
     j->memory_bytes = CODE_BYTES;
     j->limit = jit_limit_bytes >= MIN_CODE_BYTES && jit_limit_bytes < CODE_BYTES ? jit_limit_bytes : CODE_BYTES;
     j->link_count = 1;

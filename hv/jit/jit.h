@@ -10,10 +10,12 @@
 #pragma once
 #include "hv/exec/run.h"
 
+#define JIT_PAGE_COUNT 4
 /* Slots of the register file that emitted code uses for itself. */
 enum {
-    JIT_SPILL_FIRST = VCPU_TEMP_SLOT, JIT_SPILL_END = 248,
-    JIT_SLOT_HOST_FP,               /* the host's FP control word before we came, and our flags on leaving */
+    JIT_SPILL_FIRST = VCPU_TEMP_SLOT, JIT_SPILL_END = 240,
+    JIT_SLOT_PAGES,                 /* pairs: a page that was probed, see struct jit_page */
+    JIT_SLOT_HOST_FP = JIT_SLOT_PAGES + 2 * JIT_PAGE_COUNT,    /* the host's FP control word before we came, and our flags on leaving */
     JIT_SLOT_RESULT,                /* of a wide row, when it is narrow */
     JIT_SLOT_EXCESS,                /* memory accesses that did not fit into the counts word */
     JIT_SLOT_LINK,                  /* the link that led out */
@@ -56,7 +58,7 @@ struct jit_prologue {
 };
 
 /* Optimisations that can be switched off, one by one. */
-#define JIT_SWITCHES(_) _(PIN, "pin") _(LINK, "link") _(CACHE, "cache") _(FUSE, "fuse") _(TARGET, "target") _(HOSTFP, "hostfp") _(TLB, "tlb")
+#define JIT_SWITCHES(_) _(PIN, "pin") _(LINK, "link") _(CACHE, "cache") _(FUSE, "fuse") _(TARGET, "target") _(HOSTFP, "hostfp") _(TLB, "tlb") _(PAGES, "pages")
 enum jit_switch {
 #define X(n, text) JIT_##n,
     JIT_SWITCHES(X)
@@ -75,6 +77,7 @@ struct jit {
     const uint8_t *run;
     uint32_t      memory_bytes, limit, used;    /* limit: what may be used of it */
     uint32_t      off;                      /* jit_off of this vCPU */
+    uint32_t      features;                 /* of the CPU, the back end's bits */
     int64_t       rest;                     /* of the budget, behind the chunk that runs */
     struct jit_prologue prologue;
     uint8_t       pin[2][VCPU_SLOTS];       /* host register of a guest slot, [0] integer, [1] FP; NO_REG */

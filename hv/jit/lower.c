@@ -423,6 +423,7 @@ static void emit_call(struct lower *l, unsigned n)
     const struct ir_insn *i = &l->ir->insn[n];
     bool is_pure = ((const struct ir_helper *)(uintptr_t)i->imm)->flags & HELPER_PURE;
     if (!is_pure) leave_slots(l, n);
+    if (!is_pure) memset(l->page, 0, sizeof l->page);
     to_scratch(l, 0, i->a);
     to_scratch(l, 1, i->b);
     to_scratch(l, 2, i->c);
@@ -644,17 +645,70 @@ static void emit_set(struct lower *l, unsigned n)
     release_operands(l, n);
 }
 
-static void emit_access(struct lower *l, unsigned n)
+/* ---- accesses by one base: the first probes the TLB and leaves its page for those behind it ---- */
+
+#define PAGE_REACH 512                                       /* farther apart they are rarely in one page */
+#define PAGE_AHEAD 256                                       /* IR instructions to look for another one */
+
+/* The base and offset of a plain access. */
+static ir_ref base_of(const struct lower *l, const struct ir_insn *i, int32_t *offset)
 {
-    const struct ir_insn *i = &l->ir->insn[n];
-    struct jit_access a = { .is_store = i->op == IR_STORE, .memop = (uint32_t)i->imm };
-    ir_ref base = i->a;
     int64_t k = 0;
+    ir_ref base = i->a;
     if (l->folded[i->a] && l->root[i->a] == i->a) {
         (void)immediate(l, l->ir->insn[i->a].b, &k);
         base = l->ir->insn[i->a].a;
     }
-    a.offset = (int32_t)k;
+    *offset = (int32_t)k;
+    return l->root[base];
+}
+
+/* An access so far from a probed one is aligned when that was. */
+static bool is_in_reach(int32_t distance, unsigned size, unsigned probed_size)
+{
+    return distance > -PAGE_REACH && distance < PAGE_REACH && size <= probed_size && !(distance & (int32_t)(size - 1));
+}
+
+static bool is_wanted_again(const struct lower *l, unsigned n, ir_ref base, int32_t offset)
+{
+    const struct ir_insn *i = &l->ir->insn[n];
+    for (unsigned m = n + 1; m < l->ir->count && m < n + PAGE_AHEAD; m++) {
+        const struct ir_insn *next = &l->ir->insn[m];
+        int32_t k;
+        if (next->op == IR_CALL) return false;
+        if (next->op != i->op || !is_plain_access(l, next) || base_of(l, next, &k) != base) continue;
+        if (is_in_reach(k - offset, memop_bytes(next->imm), memop_bytes(i->imm))) return true;
+    }
+    return false;
+}
+
+/* Sets page and distance of the access. */
+static void find_page(struct lower *l, unsigned n, ir_ref base, struct jit_access *a)
+{
+    const struct ir_insn *i = &l->ir->insn[n];
+    if (!has(l, JIT_PAGES)) return;
+    for (unsigned p = 0; p < JIT_PAGE_COUNT; p++) {
+        const struct lower_page *page = &l->page[p];
+        if (!page->is_valid || page->base != base || page->is_store != a->is_store) continue;
+        if (!is_in_reach(a->offset - page->offset, memop_bytes(i->imm), page->size)) continue;
+        a->page = JIT_PAGE_KNOWN;
+        a->page_slot = (uint8_t)(JIT_SLOT_PAGES + 2 * p);
+        a->distance = a->offset - page->offset;
+        return;
+    }
+    if (!is_wanted_again(l, n, base, a->offset)) return;
+    unsigned p = l->next_page++ % JIT_PAGE_COUNT;
+    l->page[p] = (struct lower_page){ .base = base, .offset = a->offset, .size = (uint8_t)memop_bytes(i->imm), .is_store = a->is_store, .is_valid = true };
+    a->page = JIT_PAGE_PROBED;
+    a->page_slot = (uint8_t)(JIT_SLOT_PAGES + 2 * p);
+}
+
+static void emit_access(struct lower *l, unsigned n)
+{
+    const struct ir_insn *i = &l->ir->insn[n];
+    struct jit_access a = { .is_store = i->op == IR_STORE, .memop = (uint32_t)i->imm };
+    ir_ref base = base_of(l, i, &a.offset);
+    find_page(l, n, base, &a);
     a.base = reg_in(l, INT, base);
     a.place = new_place(l, n);
     if (a.is_store) {
@@ -674,7 +728,7 @@ static void emit_fp(struct lower *l, unsigned n)
 {
     const struct ir_insn *i = &l->ir->insn[n];
     bool is_exact = i->op == IR_BOX || i->op == IR_UNBOX || i->op == IR_FNEG || i->op == IR_FCLASS;
-    bool is_nearest = i->op >= IR_FMIN && i->op <= IR_FLE ? true : i->imm == FP_RNE || (i->op == IR_FTOS && i->imm == FP_RTZ);
+    bool is_nearest = i->op >= IR_FMIN && i->op <= IR_FLE ? true : i->imm == FP_RNE || ((i->op == IR_FTOS || i->op == IR_FTOU) && i->imm == FP_RTZ);
     if (!is_exact && (!l->has_host_fp || !is_nearest)) {
         emit_row(l, n);
         return;
@@ -972,7 +1026,8 @@ static void begin(struct lower *l, struct jit *j, struct vcpu *v, const struct i
     l->accesses = 0;
     l->pc = ir->pc.v;
     l->has_host_fp = v->regs.fp.is_tiny_before == l->t->is_tiny_before && has(l, JIT_HOSTFP);
-    l->active_count = 0;
+    l->active_count = l->next_page = 0;
+    memset(l->page, 0, sizeof l->page);
     l->free_spill = (1ull << (JIT_SPILL_END - JIT_SPILL_FIRST)) - 1;
     memset(l->mem_owner, 0xff, sizeof l->mem_owner);         /* NOBODY */
     for (unsigned file = 0; file < 2; file++) {
@@ -987,7 +1042,7 @@ static void begin(struct lower *l, struct jit *j, struct vcpu *v, const struct i
     l->emit.is_full = false;
     l->emit.prologue = &j->prologue;
     l->emit.stub_count = 0;
-    l->emit.features = l->t->features();
+    l->emit.features = j->features;
 }
 
 void *jit_lower(struct jit *j, struct vcpu *v, const struct ir_block *ir, uint32_t block)

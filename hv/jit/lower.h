@@ -10,6 +10,9 @@ _Static_assert(JIT_SLOT_END <= NO_SLOT, "no slot of ours is taken for none");
 
 enum { INT, FP };                                    /* register files */
 
+/* An access whose probe left its page in JIT_SLOT_PAGES, for others by the same base. */
+struct lower_page { ir_ref base; int32_t offset; uint8_t size; bool is_store, is_valid; };
+
 struct lower {
     struct jit               *j;
     const struct ir_block    *ir;
@@ -31,5 +34,7 @@ struct lower {
     ir_ref   active[IR_BLOCK_INSNS];                 /* roots that have a place now */
     unsigned active_count;
     ir_ref   mem_owner[VCPU_SLOTS];                  /* the root whose mem is this guest slot, NOBODY */
+    struct lower_page page[JIT_PAGE_COUNT];
+    unsigned next_page;
     struct emit emit;
 };

@@ -6,8 +6,20 @@
 #pragma once
 #include "hv/jit/jit.h"
 
+/* What an access does about its page. PROBED: leaves two words in page_slot and behind it: the host address it used, and the
+ * address's place in the page, or JIT_NO_PAGE when the probe failed. KNOWN: `distance` from such an access, aligned when that
+ * was; in the same page if place + distance is below the page's size. */
+enum jit_page { JIT_PAGE_PLAIN, JIT_PAGE_PROBED, JIT_PAGE_KNOWN };
+#define JIT_NO_PAGE 0x10000
+
 /* One guest access: base register + offset; `value` is an FP register when is_fp. memop: a plain one. */
-struct jit_access { uint8_t base, value; bool is_fp, is_store; uint32_t memop, place; int32_t offset; };
+struct jit_access {
+    uint8_t  base, value, page_slot;
+    bool     is_fp, is_store;
+    enum jit_page page;
+    uint32_t memop, place;
+    int32_t  offset, distance;
+};
 
 /* A comparison of two registers, or of one with an immediate (b NO_REG). op IR_EQ..IR_SLE. */
 struct jit_compare { enum ir_op op; uint8_t bits, a, b; int32_t imm; };

@@ -205,4 +205,10 @@ const void *arch_code_map(void *pages, uint64_t size_bytes)
 void arch_code_written(const void *run, size_t size_bytes)
 {
     __builtin___clear_cache((char *)run, (char *)run + size_bytes);
+#if defined(__aarch64__)
+    /* Emulators of user mode (QEMU before 8.1) see no cache maintenance, but they do see a page change its rights. */
+    uintptr_t first = (uintptr_t)run & ~(uintptr_t)(HV_PAGE_BYTES - 1), end = (uintptr_t)run + size_bytes;
+    (void)mprotect((void *)first, end - first, PROT_READ | PROT_WRITE);
+    (void)mprotect((void *)first, end - first, PROT_READ | PROT_EXEC);
+#endif
 }

@@ -8,7 +8,7 @@
 
 static const uint8_t saved[] = { RBX, RBP, R12, R13, R14, R15 };
 static const uint8_t callers[] = { RSI, RDI, R8, R9, R10, R11 };             /* that C may change */
-enum { FIRST_XMM = 2, XMMS = 14, GATE_BYTES = 168 };                         /* 6 registers, 14 halves, alignment */
+enum { FIRST_XMM = 1, XMMS = 15, GATE_BYTES = 168 };                         /* 6 registers, 15 halves */
 _Static_assert(sizeof callers * 8 + XMMS * 8 <= GATE_BYTES && GATE_BYTES % 16 == 8, "room, and rsp aligned for C");
 
 uint32_t x64_features(void)
@@ -230,8 +230,8 @@ const struct jit_target JIT_X64 = {
     .scratch = { RAX, RCX, RDX },
     .temps = { R11, R12, R13, NO_REG },
     .pins = { RBX, RSI, RDI, R8, R9, R10, NO_REG },
-    .fp_temps = { 2, 3, 4, 5, 6, NO_REG },
-    .fp_pins = { 7, 8, 9, 10, 11, 12, 13, 14, 15, NO_REG },
+    .fp_temps = { 1, 2, 3, 4, NO_REG },
+    .fp_pins = { 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, NO_REG },
     .is_tiny_before = false,
     .features = x64_features, .fp_flags = x64_fp_flags,
     .prologue = x64_prologue,

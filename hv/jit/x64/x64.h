@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Registers and parts of the x64 back end. rbp points 128 bytes into the vCPU, so that 32 slots are a byte away; r15 holds the
- * counts word, r14 the first-level data TLB; rax, rcx, rdx are scratch; xmm0, xmm1 too. */
+ * counts word, r14 the first-level data TLB; rax, rcx, rdx are scratch; xmm0 too. */
 #pragma once
 #include "hv/jit/x64/encode.h"
 

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What both back ends write, one host operation after the other, with what a disassembler must say of it. Writes the bytes to
+ * OUT.x64 and OUT.a64, the words to OUT.x64.want and OUT.a64.want; encodings.sh compares. Runs nothing it emits. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "hv/jit/a64/a64.h"
+#include "hv/jit/x64/x64.h"
+
+static uint8_t bytes[1 << 16];
+static struct emit e = { .base = bytes, .end = sizeof bytes, .features = ~0u };
+static struct jit_prologue prologue = { .constants = 0x40 };
+static FILE *want;
+
+#define SAYS(text) fputs(text "\n", want)
+#define COMPARE(o, n, x, y, k) &(struct jit_compare){ .op = (o), .bits = (n), .a = (x), .b = (y), .imm = (k) }
+static const struct ir_insn fadd = { .op = IR_FADD, .type = IR_F64 }, fsqrt32 = { .op = IR_FSQRT, .type = IR_F32 };
+
+static void x64(void)
+{
+    const struct jit_target *t = &JIT_X64;
+    (void)t->binary(&e, IR_ADD, 64, RBX, RBX, RSI);                  SAYS("add rbx,rsi");
+    (void)t->binary(&e, IR_SUB, 32, R9, R9, R13);                    SAYS("sub r9d,r13d");
+    (void)t->binary(&e, IR_SUB, 64, RSI, RDI, RSI);                  SAYS("mov rax,rdi\nsub rax,rsi\nmov rsi,rax");
+    (void)t->binary(&e, IR_MUL, 64, R12, R12, R8);                   SAYS("imul r12,r8");
+    (void)t->binary(&e, IR_MULHU, 64, RBX, RSI, RDI);                SAYS("mov rax,rsi\nmul rdi\nmov rbx,rdx");
+    (void)t->binary(&e, IR_SHL, 64, RBX, RBX, R10);                  SAYS("mov ecx,r10d\nshl rbx,cl");
+    (void)t->binary(&e, IR_SAR, 32, R11, R11, RSI);                  SAYS("mov ecx,esi\nmov r11d,r11d\nsar r11d,cl");
+    (void)t->binary_imm(&e, IR_ADD, 64, RBX, RSI, 0x12);             SAYS("lea rbx,[rsi+0x12]");
+    (void)t->binary_imm(&e, IR_ADD, 32, R12, R13, -0x1000);          SAYS("lea r12d,[r13-0x1000]");
+    (void)t->binary_imm(&e, IR_AND, 64, R8, R8, -2);                 SAYS("and r8,0xfffffffffffffffe");
+    (void)t->binary_imm(&e, IR_XOR, 64, RDI, RDI, 0x12345);          SAYS("xor rdi,0x12345");
+    (void)t->binary_imm(&e, IR_SHR, 64, RBX, RBX, 7);                SAYS("shr rbx,0x7");
+    (void)t->binary_imm(&e, IR_ROR, 32, R9, R9, 13);                 SAYS("ror r9d,0xd");
+    (void)t->unary(&e, IR_NOT, 64, RBX, RBX);                        SAYS("not rbx");
+    (void)t->unary(&e, IR_BSWAP, 64, R13, R13);                      SAYS("bswap r13");
+    (void)t->unary(&e, IR_CLZ, 64, RBX, R9);                         SAYS("lzcnt rbx,r9");
+    (void)t->unary(&e, IR_CTZ, 32, RBX, R9);                         SAYS("tzcnt ebx,r9d");
+    (void)t->unary(&e, IR_POPCNT, 64, R9, RBX);                      SAYS("popcnt r9,rbx");
+    t->extend(&e, R8, RSI, 8, false);                                SAYS("movzx r8d,sil");
+    t->extend(&e, R8, RSI, 16, true);                                SAYS("movsx r8,si");
+    t->extend(&e, R8, RSI, 32, true);                                SAYS("movsxd r8,esi");
+    t->extend(&e, R8, RSI, 32, false);                               SAYS("mov r8d,esi");
+    t->set_if(&e, RBX, COMPARE(IR_SLT, 64, RSI, R9, 0));             SAYS("cmp rsi,r9\nsetl al\nmovzx ebx,al");
+    t->set_if(&e, RBX, COMPARE(IR_EQ, 64, RSI, NO_REG, 0));          SAYS("test rsi,rsi\nsete al\nmovzx ebx,al");
+    t->set_if(&e, RBX, COMPARE(IR_ULT, 32, RSI, NO_REG, 100));       SAYS("cmp esi,0x64\nsetb al\nmovzx ebx,al");
+    t->select(&e, R9, RSI, RBX, RDI);                                SAYS("mov rax,rdi\ntest sil,0x1\ncmovne rax,rbx\nmov r9,rax");
+    t->imm(&e, R12, 0);                                              SAYS("xor r12d,r12d");
+    t->imm(&e, RBX, 0xffffffff);                                     SAYS("mov ebx,0xffffffff");
+    t->imm(&e, R9, ~0ull);                                           SAYS("mov r9,0xffffffffffffffff");
+    t->imm(&e, R9, 0x123456789abcdef0);                              SAYS("movabs r9,0x123456789abcdef0");
+    t->load_slot(&e, RBX, 0);                                        SAYS("mov rbx,QWORD PTR [rbp-0x80]");
+    t->store_slot(&e, R12, 100);                                     SAYS("mov QWORD PTR [rbp+0x2a0],r12");
+    t->fp_load_slot(&e, 9, 33);                                      SAYS("movsd xmm9,QWORD PTR [rbp+0x88]");
+    t->fp_from(&e, 9, RBX);                                          SAYS("movq xmm9,rbx");
+    t->fp_to(&e, R8, 12);                                            SAYS("movq r8,xmm12");
+    t->fence(&e);                                                    SAYS("mfence");
+    e.stub_count = 0;
+    (void)t->fp(&e, &fadd, IR_F64, 9, 9, 3, NO_REG, 0);              SAYS("addsd xmm9,xmm3\nucomisd xmm9,xmm9\njp 0");
+    (void)t->fp(&e, &fsqrt32, IR_F32, 2, 12, NO_REG, NO_REG, 0);     SAYS("sqrtss xmm2,xmm12\nucomiss xmm2,xmm2\njp 0");
+    x64_vex_0f38(&e, 0xa9, true, 0, 3, 12);                          SAYS("vfmadd213sd xmm0,xmm3,xmm12");
+    x64_rm(&e, 0x8b | X_W, RBX, R12, 0);                             SAYS("mov rbx,QWORD PTR [r12]");
+    x64_rm(&e, 0x8b | X_W, RBX, R13, 0);                             SAYS("mov rbx,QWORD PTR [r13+0x0]");
+    x64_rmx(&e, 0x3b | X_W, RDX, R14, RCX, 8);                       SAYS("cmp rdx,QWORD PTR [r14+rcx*1+0x8]");
+}
+
+static void a64(void)
+{
+    const struct jit_target *t = &JIT_A64;
+    (void)t->binary(&e, IR_ADD, 64, 19, 20, 21);                     SAYS("add x19, x20, x21");
+    (void)t->binary(&e, IR_SUB, 32, 4, 5, 6);                        SAYS("sub w4, w5, w6");
+    (void)t->binary(&e, IR_MUL, 64, 4, 5, 6);                        SAYS("mul x4, x5, x6");
+    (void)t->binary(&e, IR_MULHU, 64, 4, 5, 6);                      SAYS("umulh x4, x5, x6");
+    (void)t->binary(&e, IR_MULHS, 64, 4, 5, 6);                      SAYS("smulh x4, x5, x6");
+    (void)t->binary(&e, IR_SHL, 64, 4, 5, 6);                        SAYS("lsl x4, x5, x6");
+    (void)t->binary(&e, IR_SAR, 32, 4, 5, 6);                        SAYS("asr w4, w5, w6");
+    (void)t->binary(&e, IR_ROR, 64, 4, 5, 6);                        SAYS("ror x4, x5, x6");
+    (void)t->binary(&e, IR_DIVU, 64, 4, 5, 6);                       SAYS("udiv x16, x5, x6\ncmp x6, #0x0\ncsinv x4, x16, xzr, ne");
+    (void)t->binary(&e, IR_REMS, 32, 4, 5, 6);                       SAYS("sdiv w16, w5, w6\nmsub w4, w16, w6, w5");
+    (void)t->binary_imm(&e, IR_ADD, 64, 4, 5, 17);                   SAYS("add x4, x5, #0x11");
+    (void)t->binary_imm(&e, IR_ADD, 32, 4, 5, -0x2000);              SAYS("sub w4, w5, #0x2, lsl #12");
+    (void)t->binary_imm(&e, IR_SHL, 64, 4, 5, 7);                    SAYS("lsl x4, x5, #7");
+    (void)t->binary_imm(&e, IR_SHR, 32, 4, 5, 7);                    SAYS("lsr w4, w5, #7");
+    (void)t->binary_imm(&e, IR_SAR, 64, 4, 5, 63);                   SAYS("asr x4, x5, #63");
+    (void)t->binary_imm(&e, IR_ROR, 32, 4, 5, 3);                    SAYS("ror w4, w5, #3");
+    (void)t->unary(&e, IR_NOT, 64, 4, 5);                            SAYS("mvn x4, x5");
+    (void)t->unary(&e, IR_NEG, 32, 4, 5);                            SAYS("neg w4, w5");
+    (void)t->unary(&e, IR_CTZ, 64, 4, 5);                            SAYS("rbit x16, x5\nclz x4, x16");
+    (void)t->unary(&e, IR_BSWAP, 64, 4, 5);                          SAYS("rev x4, x5");
+    t->extend(&e, 4, 5, 8, false);                                   SAYS("ubfx x4, x5, #0, #8");
+    t->extend(&e, 4, 5, 32, true);                                   SAYS("sxtw x4, w5");
+    (void)t->field(&e, IR_EXTRACT, 64, 4, 5, NO_REG, 8, 12);         SAYS("ubfx x4, x5, #8, #12");
+    (void)t->field(&e, IR_DEPOSIT, 64, 4, 5, 6, 8, 12);              SAYS("mov x16, x5\nbfi x16, x6, #8, #12\nmov x4, x16");
+    t->set_if(&e, 4, COMPARE(IR_SLT, 64, 5, 6, 0));                  SAYS("cmp x5, x6\ncset x4, lt");
+    t->set_if(&e, 4, COMPARE(IR_ULT, 32, 5, NO_REG, -7));            SAYS("cmn w5, #0x7\ncset x4, cc");
+    t->select(&e, 4, 5, 6, 7);                                       SAYS("tst x5, #0x1\ncsel x4, x6, x7, ne");
+    t->imm(&e, 4, 0);                                                SAYS("mov x4, #0x0");
+    t->imm(&e, 4, 0x12345678);                                       SAYS("mov x4, #0x5678\nmovk x4, #0x1234, lsl #16");
+    t->imm(&e, 4, ~0ull);                                            SAYS("mov x4, #0xffffffffffffffff");
+    t->load_slot(&e, 4, 3);                                          SAYS("ldr x4, [x28, #24]");
+    t->fp_store_slot(&e, 9, 33);                                     SAYS("str d9, [x28, #264]");
+    t->fp_from(&e, 9, 4);                                            SAYS("fmov d9, x4");
+    t->fp_to(&e, 4, 9);                                              SAYS("fmov x4, d9");
+    t->fence(&e);                                                    SAYS("dmb ish");
+    (void)t->fp(&e, &fadd, IR_F64, 9, 10, 11, NO_REG, 0);            SAYS("fadd d9, d10, d11");
+    (void)t->fp(&e, &fsqrt32, IR_F32, 9, 10, NO_REG, NO_REG, 0);     SAYS("fsqrt s9, s10");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .base = 5, .value = 6, .memop = MEM_32 | MEM_SIGNED, .offset = 8 });
+    SAYS("add x0, x5, #0x8\nubfx x1, x0, #12, #8\nadd x1, x26, x1, lsl #5\nldr x2, [x1]\nand x3, x0, #0xfffffffffffff003\ncmp x2, x3\n"
+         "b.ne 0\nldr x1, [x1, #24]\nldrsw x6, [x0, x1]");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .base = 5, .value = 6, .memop = MEM_8, .is_store = true });
+    SAYS("mov x0, x5\nubfx x1, x0, #12, #8\nadd x1, x26, x1, lsl #5\nldr x2, [x1, #8]\nand x3, x0, #0xfffffffffffff000\ncmp x2, x3\n"
+         "b.ne 0\nldr x1, [x1, #24]\nstrb w6, [x0, x1]");
+}
+
+static void put(const char *out, const char *name, void (*all)(void))
+{
+    char path[512];
+    e.at = 0;
+    e.prologue = &prologue;
+    snprintf(path, sizeof path, "%s.%s.want", out, name);
+    want = fopen(path, "w");
+    if (!want) exit(1);
+    all();
+    fclose(want);
+    snprintf(path, sizeof path, "%s.%s", out, name);
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(bytes, 1, e.at, f) != e.at) exit(1);
+    fclose(f);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) return 2;
+    put(argv[1], "x64", x64);
+    put(argv[1], "a64", a64);
+    return 0;
+}
