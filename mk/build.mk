@@ -17,14 +17,18 @@ CC_of_tsan     := $(CC_hosted)
 CC_of_fuzz     := $(CLANG)
 CC_of_x86_64   := $(CC_x86_64)
 CC_of_aarch64  := $(CC_aarch64)
+CC_of_hosted64 := $(CC_aarch64)
 TOOL_of_hosted := gcc
 TOOL_of_san    := gcc
 TOOL_of_tsan   := gcc
 TOOL_of_fuzz   := clang clang-rt
 TOOL_of_x86_64 := gcc
 TOOL_of_aarch64 := aarch64-linux-gnu-gcc
+TOOL_of_hosted64 := aarch64-linux-gnu-gcc aarch64-libc-dev
 
 CFLAGS_hosted  := $(BASE) -D_GNU_SOURCE -pthread
+# the hosted build of AArch64, for the emulator of user mode: the a64 back end runs there
+CFLAGS_hosted64 := $(CFLAGS_hosted)
 CFLAGS_san     := $(BASE) -D_GNU_SOURCE -pthread -fsanitize=address,undefined -fno-sanitize-recover=undefined
 CFLAGS_tsan    := $(BASE) -D_GNU_SOURCE -pthread -fsanitize=thread
 # libFuzzer is clang's; its warnings are not asked for, gcc's are
@@ -45,6 +49,7 @@ X86_64_SRCS := $(COMMON_SRCS) boot/main.c boot/disks.c boot/acpi.c $(wildcard hv
 AARCH64_SRCS := $(COMMON_SRCS) boot/main.c boot/disks.c boot/acpi.c $(wildcard hv/arch/aarch64/*.c hv/arch/aarch64/*.S boot/aarch64/*.c boot/aarch64/*.S boot/boards/*.c drivers/host/*.c boot/*_bundle.S)
 SRCS_hosted := $(HOSTED_SRCS)
 SRCS_san    := $(HOSTED_SRCS)
+SRCS_hosted64 := $(HOSTED_SRCS)
 SRCS_tsan   := $(HOSTED_SRCS)
 SRCS_fuzz   := $(HOSTED_SRCS)
 SRCS_x86_64 := $(X86_64_SRCS)
@@ -52,7 +57,7 @@ SRCS_aarch64 := $(AARCH64_SRCS)
 # May use the host's FP registers (ordinary C ABI; never called from interrupt handlers).
 FP_SRCS := hv/ir/hostfp.c $(wildcard hv/interp/*.c)
 
-FLAVOURS := hosted san tsan fuzz x86_64 aarch64
+FLAVOURS := hosted hosted64 san tsan fuzz x86_64 aarch64
 objs = $(patsubst %,$(BUILD)/obj/$(1)/%.o,$(subst $(BUILD)/gen/,gen/,$(SRCS_$(1)))) $(OBJS_$(1))
 
 define flavour_rules
@@ -77,6 +82,7 @@ $(foreach f,$(filter-out fuzz,$(FLAVOURS)),$(eval $(BUILD)/obj/$(f)/hv/interp/%.
 
 FONT_SRCS   := $(BUILD)/gen/font_screen.c
 SRCS_hosted += $(GEN_SRCS)
+SRCS_hosted64 += $(GEN_SRCS)
 SRCS_san    += $(GEN_SRCS) $(FONT_SRCS)
 SRCS_tsan   += $(GEN_SRCS)
 SRCS_fuzz   += $(GEN_SRCS)

@@ -15,5 +15,5 @@ TOOLS_run     = $(TOOLS_common) $(if $(filter bochs,$(EMULATOR)),bochs,$(TOOLS_$
 TOOLS_iso     := grub-mkrescue grub-pc-bin grub-efi-amd64-bin xorriso mtools
 TOOLS_uefi_x86_64  := $(TOOLS_iso) ovmf
 TOOLS_uefi_aarch64 := mtools aavmf
-TOOLS_test     = $(TOOLS_common) $(TOOLS_x86_64) $(TOOLS_aarch64) $(TOOLS_iso) $(TOOLS_linux-riscv64) ovmf aavmf bochs expect mke2fs \
+TOOLS_test     = $(TOOLS_common) aarch64-libc-dev qemu-aarch64 $(TOOLS_x86_64) $(TOOLS_aarch64) $(TOOLS_iso) $(TOOLS_linux-riscv64) ovmf aavmf bochs expect mke2fs \
                  riscv64-linux-gnu-objdump clang clang-rt libunicorn python3 $(if $(shell command -v qemu-riscv64-static),,qemu-riscv64)

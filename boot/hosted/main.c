@@ -10,6 +10,7 @@
 #include "hv/core/panic.h"
 #include "hv/core/percpu.h"
 #include "hv/core/work.h"
+#include "hv/jit/info.h"
 #include "hv/manage/monitor.h"
 #include "hv/vm/console.h"
 #include "hv/vm/history.h"
@@ -364,6 +365,8 @@ int main(int argc, char **argv)
     stdio_make_streams();
     arguments_parse(argc, argv, &arguments);
     set_signals();
+    const char *off = getenv("HOSPES_JIT_OFF");              /* for bisection and measuring */
+    if (off && !jit_switch_off(off)) die(STATUS_FAILED, "HOSPES_JIT_OFF: no such switch");
     hosted_init(arguments.cores);
     panic_set_output(write_panic);
     percpu_init(0);

@@ -45,7 +45,7 @@ static uint32_t hash_of(uint64_t gpa, uint64_t pc, uint32_t mode)
 }
 
 /* The bytes of a block as they are in guest memory now. */
-static bool source_is_unchanged(struct vcpu *v, const struct blocks *bl, const struct block *b)
+static bool source_is_unchanged(struct vcpu *v, const struct blocks *bl, const struct code_block *b)
 {
     const uint8_t *copy = bl->source + b->source;
     uint64_t first = HV_PAGE_BYTES - (b->gpa & (HV_PAGE_BYTES - 1));
@@ -58,7 +58,7 @@ static bool source_is_unchanged(struct vcpu *v, const struct blocks *bl, const s
 }
 
 /* A block that crosses pages is checked on every entry: its second page may be mapped elsewhere by now. */
-static bool second_page_holds(struct vcpu *v, const struct block *b)
+static bool second_page_holds(struct vcpu *v, const struct code_block *b)
 {
     struct translation t;
     struct fault why;
@@ -66,11 +66,11 @@ static bool second_page_holds(struct vcpu *v, const struct block *b)
     return mmu_translate_fault(&v->mmu, second, ACCESS_EXECUTE, &t, &why) && t.gpa.v == b->second_gpa;
 }
 
-static struct block *find_block(struct vcpu *v, struct blocks *bl, uint64_t gpa)
+static struct code_block *find_block(struct vcpu *v, struct blocks *bl, uint64_t gpa)
 {
     uint32_t *link = &bl->hash[hash_of(gpa, v->regs.pc, v->regs.mode)];
     while (*link != NO_BLOCK) {
-        struct block *b = &bl->block[*link];
+        struct code_block *b = &bl->block[*link];
         if (b->gpa != gpa || b->pc != v->regs.pc || b->mode != v->regs.mode) {
             link = &b->next;
             continue;
@@ -90,13 +90,13 @@ static struct block *find_block(struct vcpu *v, struct blocks *bl, uint64_t gpa)
 }
 
 /* NULL: no room for it, or its second page went away. */
-static struct block *keep_block(struct vcpu *v, struct blocks *bl, uint64_t gpa)
+static struct code_block *keep_block(struct vcpu *v, struct blocks *bl, uint64_t gpa)
 {
     struct ir_block *ir = &bl->ir;
-    struct block *b = &bl->block[bl->count];
+    struct code_block *b = &bl->block[bl->count];
     uint32_t bytes = ir->guest_bytes;
     uint64_t room = HV_PAGE_BYTES - (gpa & (HV_PAGE_BYTES - 1));
-    *b = (struct block){ .pc = ir->pc.v, .gpa = gpa, .mode = ir->mode, .code_epoch = bl->code_epoch, .source = bl->source_count,
+    *b = (struct code_block){ .pc = ir->pc.v, .gpa = gpa, .mode = ir->mode, .code_epoch = bl->code_epoch, .source = bl->source_count,
                          .source_bytes = (uint16_t)bytes, .crosses = bytes > room };
     b->entry = bl->ops->compile(v, ir, bl->count);
     if (!b->entry) return NULL;
@@ -114,10 +114,10 @@ static struct block *keep_block(struct vcpu *v, struct blocks *bl, uint64_t gpa)
     return b;
 }
 
-static struct block *make_block(struct vcpu *v, struct blocks *bl)
+static struct code_block *make_block(struct vcpu *v, struct blocks *bl)
 {
     guest_phys_addr gpa;
-    struct block *b = NULL;
+    struct code_block *b = NULL;
     if (bl->count >= BLOCKS_MAX - 1 || bl->source_count >= BLOCKS_SOURCE - 1024 || bl->ops->is_full(v)) blocks_drop(v, bl);
     for (unsigned most = IR_BLOCK_GUEST; !b; most /= 2) {
         if (!lift_block(v, guest_addr_make(v->regs.pc), most, &bl->ir, &gpa, &v->fault)) return NULL;
@@ -150,7 +150,7 @@ void *blocks_lookup(struct vcpu *v, struct blocks *bl)
 
     struct translation t;
     if (!mmu_translate_fault(&v->mmu, guest_addr_make(v->regs.pc), ACCESS_EXECUTE, &t, &v->fault)) return NULL;
-    struct block *b = find_block(v, bl, t.gpa.v);
+    struct code_block *b = find_block(v, bl, t.gpa.v);
     if (!b) {
         b = make_block(v, bl);
         if (!b) return NULL;
@@ -163,7 +163,7 @@ void *blocks_lookup(struct vcpu *v, struct blocks *bl)
     return b->entry;
 }
 
-bool blocks_may_link(const struct vcpu *v, const struct block *from, const struct block *to)
+bool blocks_may_link(const struct vcpu *v, const struct code_block *from, const struct code_block *to)
 {
     if (breakpoints_have(v->breaks, guest_addr_make(v->regs.pc))) return false;
     return !((from->pc ^ v->regs.pc) & PAGE_MASK) && !from->crosses && !to->crosses;

@@ -13,7 +13,7 @@
 #define BLOCKS_JUMPS  (1u << 12)
 #define NO_BLOCK      0xffffffffu
 
-struct block {
+struct code_block {
     uint64_t pc, gpa;
     void    *entry;                              /* what the engine runs */
     uint32_t mode, code_epoch, next;             /* next: hash chain */
@@ -24,7 +24,7 @@ struct block {
 };
 
 /* A line of the jump cache: what to run at pc, as long as the tag is struct blocks'. Engines read the first three. */
-struct jump_entry { uint64_t pc, tag; void *entry; const struct block *block; };
+struct jump_entry { uint64_t pc, tag; void *entry; const struct code_block *block; };
 _Static_assert(sizeof(struct jump_entry) == 32, "index scaling in engines");
 
 /* The engine's side. */
@@ -41,12 +41,12 @@ struct blocks {
     uint32_t          serial, seen_epoch, code_epoch;
     uint32_t          count, source_count;
     uint32_t          hash[BLOCKS_HASH];
-    const struct block *found;                   /* what lookup found last, for blocks_may_link */
+    const struct code_block *found;                   /* what lookup found last, for blocks_may_link */
     bool              is_at_break;               /* lookup found nothing because pc has a breakpoint */
     uint64_t          accesses;                  /* of this run */
     uint64_t          flushes, lifts, revalidations;
     const struct blocks_ops *ops;
-    struct block     *block;
+    struct code_block     *block;
     uint8_t          *source;
     struct ir_block   ir;
 };
@@ -58,4 +58,4 @@ void  blocks_forget(struct vcpu *v, struct blocks *b);                          
 /* What to run at regs.pc; NULL: v->fault, or is_at_break. */
 NODISCARD void *blocks_lookup(struct vcpu *v, struct blocks *b);
 /* May a direct jump from one block to another, which is at regs.pc, be linked? */
-bool  blocks_may_link(const struct vcpu *v, const struct block *from, const struct block *to);
+bool  blocks_may_link(const struct vcpu *v, const struct code_block *from, const struct code_block *to);

@@ -97,7 +97,7 @@ struct exec_result exec_step(struct vcpu *v, struct blocks *b, exec_once_fn *onc
     if (b->ops->is_full(v)) blocks_drop(v, b);
     if (lift_block(v, guest_addr_make(v->regs.pc), 1, &b->ir, &gpa, &v->fault)) {
         v->fault.kind = FAULT_NONE;
-        b->block[b->count] = (struct block){ .pc = b->ir.pc.v, .mode = b->ir.mode };   /* behind the last one, not kept */
+        b->block[b->count] = (struct code_block){ .pc = b->ir.pc.v, .mode = b->ir.mode };   /* behind the last one, not kept */
         uint32_t held = __atomic_exchange_n(&v->request, 0, __ATOMIC_ACQ_REL);
         b->tag = ~0ull;                                      /* no entry of the jump cache fits: one block, and out */
         is_halted = once(v, &b->ir) == LEFT_HALT;

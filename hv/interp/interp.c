@@ -74,7 +74,7 @@ static void interp_drop(struct vcpu *v)
 /* Patches the link that led to RESOLVE. `flushes` guards against a drop meanwhile. */
 static void link_site(struct vcpu *v, struct interp *in, struct op *site, struct op *to, uint64_t flushes)
 {
-    const struct block *from = &in->blocks.block[in->place[site - in->code].block], *next = &in->blocks.block[in->place[to - in->code].block];
+    const struct code_block *from = &in->blocks.block[in->place[site - in->code].block], *next = &in->blocks.block[in->place[to - in->code].block];
     if (in->blocks.flushes != flushes || in->site_count == CODE_SITES || !blocks_may_link(v, from, next)) return;
     in->site[in->site_count++] = (uint32_t)(site - in->code);
     site->handler = to;

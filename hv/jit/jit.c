@@ -16,6 +16,35 @@
 
 uint32_t jit_off, jit_limit_bytes;
 
+bool jit_switch_off(const char *names)
+{
+    static const char *const known[] = {
+#define X(n, text) [JIT_##n] = text,
+        JIT_SWITCHES(X)
+#undef X
+    };
+    while (*names) {
+        size_t length = 0, n = 0;
+        while (names[length] && names[length] != ',') length++;
+        while (n < JIT_SWITCH_COUNT && (strlen(known[n]) != length || memcmp(known[n], names, length))) n++;
+        if (n == JIT_SWITCH_COUNT) return false;
+        jit_off |= 1u << n;
+        names += length + (names[length] == ',');
+    }
+    return true;
+}
+
+bool jit_info_of(const struct vcpu *v, struct jit_info *out)
+{
+    const struct jit *j = v->engine_state;
+    if (v->engine != &JIT_ENGINE || !j) return false;
+    *out = (struct jit_info){ .target = j->target->name, .blocks = j->blocks.count, .links = j->patched_count, .compiles = j->stats.compiles,
+                              .compile_ns = j->stats.compile_ns, .guest_bytes = j->stats.guest_bytes, .code_bytes = j->stats.code_bytes,
+                              .used_bytes = j->used, .limit_bytes = j->limit, .resolves = j->stats.resolves, .dispatches = j->stats.dispatches,
+                              .drops = j->stats.drops, .checks = j->blocks.revalidations };
+    return true;
+}
+
 static void drop(struct vcpu *v)
 {
     struct jit *j = v->engine_state;
@@ -89,7 +118,6 @@ static void pin(struct jit *j, unsigned file, const uint8_t *slots, const uint8_
 
 static struct vm_error jit_init(struct vcpu *v)
 {
-    if (!HOST_TARGET.prologue) return vm_error_because(VM_CORE_NOT_SUPPORTED, "mode = jit: not on this host yet");
     struct jit *j = v->engine_state = heap_alloc(sizeof *j);
     if (!j) return no_memory();
     j->target = &HOST_TARGET;
@@ -147,7 +175,7 @@ static enum exec_left run_code(struct vcpu *v, struct jit *j, const void *code)
     return why;
 }
 
-static const struct block *block_of(const struct jit *j, uint32_t n) { return &j->blocks.block[n]; }
+static const struct code_block *block_of(const struct jit *j, uint32_t n) { return &j->blocks.block[n]; }
 
 /* Patches the link that led out. `flushes` guards against a drop meanwhile. */
 static void link_to(struct vcpu *v, struct jit *j, uint32_t link, const void *code, uint64_t flushes)

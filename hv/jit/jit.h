@@ -9,6 +9,7 @@
  * Owner: the vCPU's thread. */
 #pragma once
 #include "hv/exec/run.h"
+#include "hv/jit/info.h"
 
 #define JIT_PAGE_COUNT 4
 /* Slots of the register file that emitted code uses for itself. */

@@ -5,6 +5,7 @@
 #include "hv/core/heap.h"
 #include "hv/core/page.h"
 #include "hv/core/percpu.h"
+#include "hv/jit/info.h"
 #include "hv/manage/command.h"
 #include "hv/vm/config.h"
 #include "hv/vm/hostdisk.h"
@@ -86,6 +87,24 @@ static void stats_of(const struct vm *vm)
         }
         say("  %4u %12lu %16lu %17lu %12lu %10lu\n", i, (unsigned long)(__atomic_load_n(&vm->sched[i].run_ns, __ATOMIC_RELAXED) / 1000000),
             (unsigned long)s.executed_insns, (unsigned long)s.mem_accesses, (unsigned long)s.tlb_misses, (unsigned long)s.jit_compiles);
+    }
+}
+
+static void jit(struct call *c)
+{
+    struct vm *vm = want_vm(c, 0);
+    struct jit_info j;
+    if (!vm) return;
+    if (!jit_info_of(&vm->vcpus[0], &j)) {
+        say("%s: mode = %s compiles nothing\n", vm->name, exec_mode_name(vm->config.exec_mode));
+        return;
+    }
+    say("%s: %s, code memory of %lu KiB a vCPU\n", vm->name, j.target, (unsigned long)(j.limit_bytes >> 10));
+    say("  vCPU   blocks    links   KiB used  compiled  guest KiB   host KiB     ms  resolved   dispatched  drops  checked\n");
+    for (unsigned i = 0; i < vm->config.vcpu_count && jit_info_of(&vm->vcpus[i], &j); i++) {
+        say("  %4u %8lu %8lu %10lu %9lu %10lu %10lu %6lu %9lu %12lu %6lu %8lu\n", i, (unsigned long)j.blocks, (unsigned long)j.links,
+            (unsigned long)(j.used_bytes >> 10), (unsigned long)j.compiles, (unsigned long)(j.guest_bytes >> 10), (unsigned long)(j.code_bytes >> 10),
+            (unsigned long)(j.compile_ns / 1000000), (unsigned long)j.resolves, (unsigned long)j.dispatches, (unsigned long)j.drops, (unsigned long)j.checks);
     }
 }
 
@@ -183,6 +202,7 @@ static const struct command commands[] = {
     { "info devices", "VM",              "where its devices lie, and its disks",             devices },
     { "info stats",   "[VM]",            "what its vCPUs have done",                         stats },
     { "info exits",   "VM [VCPU]",       "why its vCPUs left guest code, and what they met", exits },
+    { "info jit",     "VM",              "what its vCPUs have compiled, and their code memory", jit },
     { "info config",  "VM",              "its description",                                  config_of },
     { "info cpus",    "",                "the host's cores, and how long they idled",        cpus },
     { "info memory",  "",                "the host's free pages and heap",                   memory },
