@@ -10,22 +10,26 @@ bool blocks_init(struct blocks *bl, const struct blocks_ops *ops)
 {
     bl->ops = ops;
     bl->block = heap_alloc(BLOCKS_MAX * sizeof *bl->block);
+    bl->page = heap_alloc(BLOCKS_PAGES * sizeof *bl->page);
     bl->source = heap_alloc(BLOCKS_SOURCE);
     memset(bl->hash, 0xff, sizeof bl->hash);
+    memset(bl->page_hash, 0xff, sizeof bl->page_hash);
     bl->serial = 1;
-    return bl->block && bl->source;
+    return bl->block && bl->page && bl->source;
 }
 
 void blocks_destroy(struct blocks *bl)
 {
     heap_free(bl->block);
+    heap_free(bl->page);
     heap_free(bl->source);
 }
 
 void blocks_drop(struct vcpu *v, struct blocks *bl)
 {
-    bl->count = bl->source_count = 0;
+    bl->count = bl->source_count = bl->page_count = 0;
     memset(bl->hash, 0xff, sizeof bl->hash);
+    memset(bl->page_hash, 0xff, sizeof bl->page_hash);
     bl->serial++;
     bl->flushes++;
     bl->ops->drop(v);
@@ -33,9 +37,9 @@ void blocks_drop(struct vcpu *v, struct blocks *bl)
 
 void blocks_forget(struct vcpu *v, struct blocks *bl)
 {
+    (void)v;
     bl->code_epoch++;                                        /* comparing bytes is cheap: all blocks are suspects */
     bl->serial++;
-    bl->ops->unlink(v);
 }
 
 static uint32_t hash_of(uint64_t gpa, uint64_t pc, uint32_t mode)
@@ -66,25 +70,49 @@ static bool second_page_holds(struct vcpu *v, const struct code_block *b)
     return mmu_translate_fault(&v->mmu, second, ACCESS_EXECUTE, &t, &why) && t.gpa.v == b->second_gpa;
 }
 
+/* The record of a guest-physical page, made when there is none; NULL when there is no room. */
+static struct code_page *page_at(struct blocks *bl, uint64_t gpa, bool make)
+{
+    uint32_t *head = &bl->page_hash[(gpa >> HV_PAGE_BITS) * 0x9e3779b97f4a7c15ull >> 52 & (BLOCKS_PAGE_HASH - 1)];
+    for (uint32_t n = *head; n != NO_BLOCK; n = bl->page[n].next) {
+        if (bl->page[n].gpa == (gpa & PAGE_MASK)) return &bl->page[n];
+    }
+    if (!make || bl->page_count == BLOCKS_PAGES) return NULL;
+    bl->page[bl->page_count] = (struct code_page){ .gpa = gpa & PAGE_MASK, .epoch = bl->code_epoch, .first = NO_BLOCK, .next = *head };
+    *head = bl->page_count;
+    return &bl->page[bl->page_count++];
+}
+
+/* After a code fence: each block of the page compares its bytes. A stale one is never found again; its memory comes back with
+ * the next drop. */
+static void check_page(struct vcpu *v, struct blocks *bl, struct code_page *p)
+{
+    bool any = false;
+    for (uint32_t *link = &p->first; *link != NO_BLOCK;) {
+        struct code_block *b = &bl->block[*link];
+        bl->revalidations++;
+        if (source_is_unchanged(v, bl, b)) {
+            link = &b->next_in_page;
+        } else {
+            b->is_stale = any = true;
+            *link = b->next_in_page;
+        }
+    }
+    p->epoch = bl->code_epoch;
+    if (any) bl->ops->unlink_stale(v);
+}
+
 static struct code_block *find_block(struct vcpu *v, struct blocks *bl, uint64_t gpa)
 {
+    struct code_page *page = page_at(bl, gpa, false);
+    if (page && page->epoch != bl->code_epoch) check_page(v, bl, page);
     uint32_t *link = &bl->hash[hash_of(gpa, v->regs.pc, v->regs.mode)];
     while (*link != NO_BLOCK) {
         struct code_block *b = &bl->block[*link];
-        if (b->gpa != gpa || b->pc != v->regs.pc || b->mode != v->regs.mode) {
-            link = &b->next;
-            continue;
-        }
-        if (b->crosses && !second_page_holds(v, b)) break;
-        if (b->code_epoch != bl->code_epoch) {
-            bl->revalidations++;
-            if (!source_is_unchanged(v, bl, b)) {
-                *link = b->next;                             /* stale: its memory comes back with the next drop */
-                continue;
-            }
-            b->code_epoch = bl->code_epoch;
-        }
-        return b;
+        if (b->is_stale) *link = b->next;
+        else if (b->gpa != gpa || b->pc != v->regs.pc || b->mode != v->regs.mode) link = &b->next;
+        else if (b->crosses && (!second_page_holds(v, b) || !source_is_unchanged(v, bl, b))) break;   /* its second page has fences of its own */
+        else return b;
     }
     return NULL;
 }
@@ -96,9 +124,10 @@ static struct code_block *keep_block(struct vcpu *v, struct blocks *bl, uint64_t
     struct code_block *b = &bl->block[bl->count];
     uint32_t bytes = ir->guest_bytes;
     uint64_t room = HV_PAGE_BYTES - (gpa & (HV_PAGE_BYTES - 1));
-    *b = (struct code_block){ .pc = ir->pc.v, .gpa = gpa, .mode = ir->mode, .code_epoch = bl->code_epoch, .source = bl->source_count,
+    *b = (struct code_block){ .pc = ir->pc.v, .gpa = gpa, .mode = ir->mode, .source = bl->source_count,
                          .source_bytes = (uint16_t)bytes, .crosses = bytes > room };
-    b->entry = bl->ops->compile(v, ir, bl->count);
+    struct code_page *page = page_at(bl, gpa, true);
+    if (page) b->entry = bl->ops->compile(v, ir, bl->count);
     if (!b->entry) return NULL;
     if (b->crosses) {
         struct translation t;
@@ -110,6 +139,8 @@ static struct code_block *keep_block(struct vcpu *v, struct blocks *bl, uint64_t
     bl->source_count += (bytes + 7) & ~7u;
     uint32_t *head = &bl->hash[hash_of(gpa, b->pc, b->mode)];
     b->next = *head;
+    b->next_in_page = page->first;
+    page->first = bl->count;
     *head = bl->count++;
     return b;
 }
@@ -118,7 +149,7 @@ static struct code_block *make_block(struct vcpu *v, struct blocks *bl)
 {
     guest_phys_addr gpa;
     struct code_block *b = NULL;
-    if (bl->count >= BLOCKS_MAX - 1 || bl->source_count >= BLOCKS_SOURCE - 1024 || bl->ops->is_full(v)) blocks_drop(v, bl);
+    if (bl->count >= BLOCKS_MAX - 1 || bl->source_count >= BLOCKS_SOURCE - 1024 || bl->page_count >= BLOCKS_PAGES - 1 || bl->ops->is_full(v)) blocks_drop(v, bl);
     for (unsigned most = IR_BLOCK_GUEST; !b; most /= 2) {
         if (!lift_block(v, guest_addr_make(v->regs.pc), most, &bl->ir, &gpa, &v->fault)) return NULL;
         bl->lifts++;

@@ -3,7 +3,8 @@
  * the bytes they were made from, and a jump cache by virtual address. Code memory is fixed at creation; when any part of it
  * is full, all of it is dropped. Links between blocks exist only inside one guest page, so a remapping can make none stale;
  * everything else goes through the jump cache, whose entries carry a serial that moves with translations and code. After a code
- * fence each block compares its bytes before it runs. Owner: the vCPU's thread. */
+ * fence a page's blocks compare their bytes, all of them, before the first of them runs: so links inside the page stay.
+ * Owner: the vCPU's thread. */
 #pragma once
 #include "hv/exec/engine.h"
 
@@ -11,17 +12,22 @@
 #define BLOCKS_SOURCE (1u << 21)                 /* bytes of guest code */
 #define BLOCKS_HASH   (1u << 15)
 #define BLOCKS_JUMPS  (1u << 12)
+#define BLOCKS_PAGES  (1u << 13)                 /* guest pages with code */
+#define BLOCKS_PAGE_HASH (1u << 12)
 #define NO_BLOCK      0xffffffffu
 
 struct code_block {
     uint64_t pc, gpa;
     void    *entry;                              /* what the engine runs */
-    uint32_t mode, code_epoch, next;             /* next: hash chain */
+    uint32_t mode, next, next_in_page;           /* chains */
     uint32_t source;                             /* index of the copy of its bytes */
     uint16_t source_bytes;
-    bool     crosses;
+    bool     crosses, is_stale;                  /* is_stale: its bytes have changed; never found again */
     uint64_t second_gpa;                         /* of the second page when it crosses */
 };
+
+/* A page of guest-physical memory with blocks; they are known good in `epoch`. */
+struct code_page { uint64_t gpa; uint32_t epoch, first, next; };
 
 /* A line of the jump cache: what to run at pc, as long as the tag is struct blocks'. Engines read the first three. */
 struct jump_entry { uint64_t pc, tag; void *entry; const struct code_block *block; };
@@ -32,7 +38,7 @@ struct blocks_ops {
     void *(*compile)(struct vcpu *v, const struct ir_block *ir, uint32_t block);   /* NULL: no room for so much */
     bool  (*is_full)(struct vcpu *v);                                              /* not even a small block would fit */
     void  (*drop)(struct vcpu *v);                                                 /* everything compiled goes */
-    void  (*unlink)(struct vcpu *v);                                               /* every link between blocks goes */
+    void  (*unlink_stale)(struct vcpu *v);                                         /* links to stale blocks go */
 };
 
 struct blocks {
@@ -40,13 +46,15 @@ struct blocks {
     uint64_t          tag;                       /* serial << 32 | mode: what a jump entry must carry to be valid now */
     uint32_t          serial, seen_epoch, code_epoch;
     uint32_t          count, source_count;
-    uint32_t          hash[BLOCKS_HASH];
+    uint32_t          hash[BLOCKS_HASH], page_hash[BLOCKS_PAGE_HASH];
+    uint32_t          page_count;
     const struct code_block *found;                   /* what lookup found last, for blocks_may_link */
     bool              is_at_break;               /* lookup found nothing because pc has a breakpoint */
     uint64_t          accesses;                  /* of this run */
     uint64_t          flushes, lifts, revalidations;
     const struct blocks_ops *ops;
     struct code_block     *block;
+    struct code_page *page;
     uint8_t          *source;
     struct ir_block   ir;
 };

@@ -18,14 +18,22 @@ static bool interp_is_full(struct vcpu *v)
 
 static void *interp_compile(struct vcpu *v, const struct ir_block *ir, uint32_t block) { return interp_lower(v->engine_state, ir, block); }
 
-static void interp_unlink(struct vcpu *v)
+static const struct code_block *block_at(const struct interp *in, const struct op *op) { return &in->blocks.block[in->place[op - in->code].block]; }
+
+static void interp_unlink_stale(struct vcpu *v)
 {
     struct interp *in = v->engine_state;
-    for (uint32_t i = 0; i < in->site_count; i++) in->code[in->site[i]].handler = in->resolve;
-    in->site_count = 0;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < in->site_count; i++) {
+        struct op *site = &in->code[in->site[i]];
+        if (block_at(in, site->handler)->is_stale) site->handler = in->resolve;
+        else in->site[kept++] = in->site[i];
+    }
+    in->site_count = kept;
 }
 
-static const struct blocks_ops block_ops = { .compile = interp_compile, .is_full = interp_is_full, .drop = interp_drop_ops, .unlink = interp_unlink };
+static const struct blocks_ops block_ops = { .compile = interp_compile, .is_full = interp_is_full, .drop = interp_drop_ops,
+                                             .unlink_stale = interp_unlink_stale };
 
 static struct vm_error no_memory(void) { return vm_error_because(VM_CORE_RESOURCE_EXHAUSTED, "no memory for translated code"); }
 
@@ -74,8 +82,7 @@ static void interp_drop(struct vcpu *v)
 /* Patches the link that led to RESOLVE. `flushes` guards against a drop meanwhile. */
 static void link_site(struct vcpu *v, struct interp *in, struct op *site, struct op *to, uint64_t flushes)
 {
-    const struct code_block *from = &in->blocks.block[in->place[site - in->code].block], *next = &in->blocks.block[in->place[to - in->code].block];
-    if (in->blocks.flushes != flushes || in->site_count == CODE_SITES || !blocks_may_link(v, from, next)) return;
+    if (in->blocks.flushes != flushes || in->site_count == CODE_SITES || !blocks_may_link(v, block_at(in, site), block_at(in, to))) return;
     in->site[in->site_count++] = (uint32_t)(site - in->code);
     site->handler = to;
 }

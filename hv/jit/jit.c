@@ -5,7 +5,7 @@
 #include "hv/jit/target.h"
 
 #define CODE_BYTES     (8u << 20)
-#define CODE_RESERVE   (16u << 10)               /* the largest block; less room than that is none */
+#define CODE_RESERVE   (16u << 10)               /* nearly every block is smaller */
 #define MIN_CODE_BYTES (64u << 10)
 
 #if defined(__x86_64__)
@@ -81,17 +81,19 @@ static void patch(struct jit *j, uint32_t site, uint32_t to)
     arch_code_written(j->run + site, 8);
 }
 
-static void unlink(struct vcpu *v)
+static void unlink_stale(struct vcpu *v)
 {
     struct jit *j = v->engine_state;
+    uint32_t kept = 0;
     for (uint32_t i = 0; i < j->patched_count; i++) {
         const struct jit_link *k = &j->link[j->patched[i]];
-        patch(j, k->site, k->stub);
+        if (j->blocks.block[k->to].is_stale) patch(j, k->site, k->stub);
+        else j->patched[kept++] = j->patched[i];
     }
-    j->patched_count = 0;
+    j->patched_count = kept;
 }
 
-static const struct blocks_ops block_ops = { .compile = compile, .is_full = is_full, .drop = drop, .unlink = unlink };
+static const struct blocks_ops block_ops = { .compile = compile, .is_full = is_full, .drop = drop, .unlink_stale = unlink_stale };
 
 static struct vm_error no_memory(void) { return vm_error_because(VM_CORE_RESOURCE_EXHAUSTED, "no memory for translated code"); }
 
@@ -104,6 +106,7 @@ static void jit_destroy(struct vcpu *v)
     heap_free(j->link);
     heap_free(j->patched);
     heap_free(j->plan);
+    heap_free(j->buffer);
     blocks_destroy(&j->blocks);
     heap_free(j);
     v->engine_state = NULL;
@@ -130,7 +133,8 @@ static struct vm_error jit_init(struct vcpu *v)
     j->link = heap_alloc(JIT_LINKS * sizeof *j->link);
     j->patched = heap_alloc(JIT_LINKS * sizeof *j->patched);
     j->plan = heap_alloc(jit_plan_bytes());
-    if (!blocks_init(&j->blocks, &block_ops) || !j->place || !j->link || !j->patched || !j->plan ||
+    j->buffer = heap_alloc(JIT_BLOCK_BYTES);
+    if (!blocks_init(&j->blocks, &block_ops) || !j->place || !j->link || !j->patched || !j->plan || !j->buffer ||
         !jit_memory_take(j->memory_bytes, &j->write, &j->run)) {
         jit_destroy(v);
         return no_memory();
@@ -180,10 +184,11 @@ static const struct code_block *block_of(const struct jit *j, uint32_t n) { retu
 /* Patches the link that led out. `flushes` guards against a drop meanwhile. */
 static void link_to(struct vcpu *v, struct jit *j, uint32_t link, const void *code, uint64_t flushes)
 {
-    const struct jit_link *k = &j->link[link];
+    struct jit_link *k = &j->link[link];
     if (j->blocks.flushes != flushes || !k->site || j->patched_count == JIT_LINKS) return;
     if (!blocks_may_link(v, block_of(j, k->block), j->blocks.found)) return;
     j->patched[j->patched_count++] = link;
+    k->to = (uint32_t)(j->blocks.found - j->blocks.block);
     patch(j, k->site, (uint32_t)((const uint8_t *)code - j->run));
 }
 

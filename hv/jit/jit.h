@@ -44,7 +44,7 @@ struct jit_place {
 };
 
 /* A direct jump out of a block: the patchable field, and the stub it leads to while unlinked. */
-struct jit_link { uint64_t pc; uint32_t block, site, stub; };   /* site 0: never linked */
+struct jit_link { uint64_t pc; uint32_t block, site, stub, to; };   /* site 0: never linked; to: the block it leads to */
 
 /* Ways out of emitted code, each a stub of the prologue; as offsets in the code memory. */
 struct jit_prologue {
@@ -87,10 +87,12 @@ struct jit {
     uint32_t     *patched;                  /* links that lead to a block now */
     uint32_t      place_count, link_count, patched_count;
     void         *plan;                     /* lower.c's scratch */
+    uint8_t      *buffer;                   /* where a block is written before it goes to the code memory as a whole */
     struct jit_stats stats;
 };
 #define JIT_PLACES (1u << 17)
 #define JIT_LINKS  (1u << 16)
+#define JIT_BLOCK_BYTES (32u << 10)         /* no block is larger */
 #define NO_REG     0xff
 
 /* Compiles at jit->used. NULL: no room for it. */

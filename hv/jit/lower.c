@@ -1036,9 +1036,9 @@ static void begin(struct lower *l, struct jit *j, struct vcpu *v, const struct i
         for (unsigned i = 0; temps[i] != NO_REG; i++) l->temps[file] |= 1u << temps[i];
         l->free[file] = l->temps[file];
     }
-    l->emit.base = j->write;
+    l->emit.base = (uint8_t *)((uintptr_t)j->buffer - j->used);  /* offsets are the code memory's */
     l->emit.at = j->used;
-    l->emit.end = j->limit;
+    l->emit.end = j->limit - j->used < JIT_BLOCK_BYTES ? j->limit : j->used + JIT_BLOCK_BYTES;
     l->emit.is_full = false;
     l->emit.prologue = &j->prologue;
     l->emit.stub_count = 0;
@@ -1066,6 +1066,7 @@ void *jit_lower(struct jit *j, struct vcpu *v, const struct ir_block *ir, uint32
     }
     uint32_t first = j->used;
     j->used = (l->emit.at + 15) & ~15u;
+    memcpy(j->write + first, j->buffer, l->emit.at - first);
     arch_code_written(j->run + first, l->emit.at - first);
     j->stats.code_bytes += l->emit.at - first;
     j->stats.guest_bytes += ir->guest_bytes;
