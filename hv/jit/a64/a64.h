@@ -24,6 +24,7 @@ void a64_b_to(struct emit *e, uint32_t to);
 void a64_bl_to(struct emit *e, uint32_t to);
 void a64_patch(uint8_t *base, uint32_t site, uint32_t to);
 
+/* Bit-field moves (C4.1.92), for a64_bitfield. */
 enum { A64_UBFM = 0x53000000, A64_SBFM = 0x13000000, A64_BFM = 0x33000000 };
 
 unsigned a64_compare(struct emit *e, const struct jit_compare *c);                    /* the condition that then holds */
