@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The state of one block's lowering; lower.c's own. */
+/* Between the files of lowering: the state of one block, and what they ask of each other. */
 #pragma once
 #include "hv/jit/target.h"
 
@@ -38,3 +38,49 @@ struct lower {
     unsigned next_page;
     struct emit emit;
 };
+
+static inline bool is_dead(const struct ir_insn *i)                       { return i->op == IR_CONST && i->type == IR_VOID; }
+static inline bool is_float(enum ir_type t)                               { return t == IR_F32 || t == IR_F64; }
+static inline bool is_wide(enum ir_type t)                                { return ir_type_bits(t) > 64; }
+static inline enum ir_type type_of(const struct lower *l, ir_ref r)       { return (enum ir_type)l->ir->insn[r].type; }
+static inline bool has(const struct lower *l, enum jit_switch s)          { return !(l->j->off >> s & 1); }
+/* The file in which a row's result appears. */
+static inline unsigned file_of(const struct ir_insn *i)
+{
+    return is_float((enum ir_type)i->type) || i->op == IR_BOX ? FP : INT;
+}
+
+/* lower_plan.c. immediate: a constant that fits 32 bits, sign-extended. */
+bool lower_immediate(const struct lower *l, ir_ref r, int64_t *out);
+bool lower_is_plain_access(const struct lower *l, const struct ir_insn *i);
+bool lower_is_branch_condition(const struct lower *l, ir_ref r);
+void lower_plan_uses(struct lower *l);
+void lower_plan_targets(struct lower *l);
+/* lower_where.c: registers and slots of values; `n` is the instruction that is being emitted. */
+void lower_settle(struct lower *l, ir_ref r, unsigned file, uint8_t reg);
+uint8_t lower_take_spill(struct lower *l, bool pair);
+void lower_free_spill(struct lower *l, uint8_t slot, bool pair);
+void lower_store_slot(struct lower *l, unsigned file, uint8_t reg, unsigned slot);
+uint8_t lower_take_reg(struct lower *l, unsigned file);
+void lower_load_value(struct lower *l, unsigned file, uint8_t d, ir_ref root);
+uint8_t lower_reg_in(struct lower *l, unsigned file, ir_ref ref);
+void lower_release(struct lower *l, ir_ref ref, unsigned n);
+void lower_release_operands(struct lower *l, unsigned n);
+void lower_vacate_reg(struct lower *l, unsigned file, uint8_t reg, unsigned n, ir_ref but);
+void lower_vacate_slot(struct lower *l, unsigned slot, unsigned n);
+uint8_t lower_reg_out(struct lower *l, unsigned file, unsigned n, uint8_t like);
+/* lower_call.c */
+uint32_t lower_new_place(struct lower *l, unsigned n);
+void lower_to_scratch(struct lower *l, unsigned k, ir_ref ref);
+void lower_from_scratch(struct lower *l, unsigned file, uint8_t d);
+void lower_row(struct lower *l, unsigned n);
+void lower_call(struct lower *l, unsigned n);
+/* lower_wide.c */
+void lower_wide(struct lower *l, unsigned n);
+bool lower_is_wide_row(const struct lower *l, const struct ir_insn *i);
+/* lower.c */
+bool lower_compare_of(struct lower *l, const struct ir_insn *i, struct jit_compare *c);
+/* lower_access.c */
+void lower_access(struct lower *l, unsigned n);
+/* lower_end.c */
+void lower_end(struct lower *l);
