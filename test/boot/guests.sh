@@ -23,6 +23,9 @@ x86_64 q35 ISO BIOS demo, 1 vCPU          | MACHINE=q35 IMAGE=iso VCPUS=1       
 x86_64 pc ISO BIOS demo, 4 vCPUs          | MACHINE=pc IMAGE=iso VCPUS=4                   | demo
 x86_64 q35 ISO UEFI demo, 2 vCPUs         | MACHINE=q35 IMAGE=iso FIRMWARE=uefi VCPUS=2    | demo
 x86_64 Bochs ISO demo, 2 vCPUs, 1 core    | EMULATOR=bochs VCPUS=2 CORES=1                 | demo
+x86_64 q35 ELF demo, JIT, 4 vCPUs, 2 cores | MACHINE=q35 VCPUS=4 CORES=2 MODE=jit            | demo
+aarch64 GICv3 demo, JIT, 4 vCPUs, 2 cores | HOST=aarch64 GIC=3 VCPUS=4 CORES=2 MODE=jit    | demo
+aarch64 EL1 demo, JIT, 2 vCPUs            | HOST=aarch64 GIC=2 EL=1 VCPUS=2 MODE=jit       | demo
 aarch64 EL2 GICv2 demo, 1 vCPU            | HOST=aarch64 GIC=2 VCPUS=1                     | demo
 aarch64 EL2 GICv3 demo, 4 vCPUs, 1 core   | HOST=aarch64 GIC=3 VCPUS=4 CORES=1             | demo
 aarch64 EL1 GICv2 demo, 4 vCPUs           | HOST=aarch64 GIC=2 EL=1 VCPUS=4 CORES=4        | demo
@@ -50,6 +53,8 @@ aarch64 UEFI ACPI Linux, 1 vCPU           | HOST=aarch64 FIRMWARE=uefi VCPUS=1  
 aarch64 UEFI tree Linux, 2 vCPUs          | HOST=aarch64 FIRMWARE=uefi TABLES=dtb VCPUS=2  | slow
 aarch64 zcu102 Linux, 1 vCPU              | HOST=aarch64 MACHINE=zcu102 VCPUS=1            | slow
 aarch64 raspi3b Linux, 1 vCPU             | HOST=aarch64 MACHINE=raspi3b VCPUS=1           | slow
+x86_64 q35 ELF Linux, JIT, 1 vCPU         | MACHINE=q35 VCPUS=1 MODE=jit                   | slow
+aarch64 GICv3 Linux, JIT, 1 vCPU          | HOST=aarch64 GIC=3 VCPUS=1 MODE=jit            | slow
 x86_64 q35 disk over a reboot             | MACHINE=q35 VCPUS=1                            | disk
 x86_64 microvm disk image over a reboot   | MACHINE=microvm VCPUS=1                        | overlay
 aarch64 disk over a reboot                | HOST=aarch64 VCPUS=1                           | disk

@@ -92,6 +92,10 @@ base=(--kernel "$linux/kernel" --initrd "$linux/initrd" --memory 128M)
 for vcpus in 1 2; do
     run "linux, $vcpus vCPUs, whole workload" 0 "$linux/vm.conf" --vcpus $vcpus -- "$(ready $vcpus)" "$work" 'ok   blk' 'ok   rng' 'powered off'
 done
+for vcpus in 1 2 4; do
+    run "linux, JIT, $vcpus vCPUs, whole workload" 0 "$linux/vm.conf" --vcpus $vcpus --mode jit -- "$(ready $vcpus)" "$work" 'ok   blk' 'ok   rng' 'powered off'
+done
+run "conformance, JIT, 4 harts" 0 "$conform/vm.conf" --vcpus 4 --mode jit -- '^CONFORM-OK' '^ok harts.online'
 run "linux, 4 vCPUs" 0 "${base[@]}" --vcpus 4 --cmdline "console=ttyS0 hv.work=light hv.poweroff" --disk ram:16M -- "$(ready 4)" "$work"
 run "linux, 8 vCPUs on one core" 0 "${base[@]}" --vcpus 8 --cores 1 --cmdline "console=ttyS0 hv.work=light hv.poweroff" -- "$(ready 8)" "$work"
 run "linux, vmlinux (ELF)" 0 --kernel "$linux/vmlinux" --initrd "$linux/initrd" --cmdline "console=ttyS0 hv.work=light hv.poweroff" -- "$(ready 1)" "$work"
