@@ -77,8 +77,7 @@ hostile() {
       echo "vm start good"
       for p; do echo "vm start $p"; echo "wait $p stopped 120"; done
       echo "wait good stopped 120"
-      for p in $beside; do echo "vm stop $p"; done
-      echo poweroff 0; } > "$out.script"
+      for p in $beside; do echo "vm stop $p; vm destroy $p"; done; } > "$out.script"
     for p; do patterns+=("$p OK"); done
     plays "$name" "$out.script" 'DEMO-OK' "${patterns[@]}"
 }
@@ -89,7 +88,7 @@ beside() {
     good
     printf '[vm native]\narch = arm64\nmode = hardware\nmemory = 128M\nvcpus = 2\nkernel = %s\ninitrd = %s\ncmdline = console=ttyAMA0 hv.work=light hv.poweroff\ndisk = ram:16M\n' \
         "$(realpath "$BUILD/guests/linux-arm64/kernel")" "$(realpath "$BUILD/guests/linux-arm64/initrd")" >> "$bundle/vm.conf"
-    printf 'wait native stopped 200\nwait good stopped 100\npoweroff 0\n' > "$out.script"
+    printf 'wait native stopped 200\nwait good stopped 100\n' > "$out.script"
     plays "$name" "$out.script" 'good *[|] DEMO-OK' 'native *[|] GUEST-WORK-OK fails=0'
 }
 
@@ -117,8 +116,7 @@ disas sleep 0 0x40200020 1
 trans sleep 0x40200000
 info exits sleep
 vm resume sleep
-vm stop sleep
-poweroff 0
+vm stop sleep; vm destroy sleep
 END
     plays "$1" "$out.script" '^pc += 0x40200010' 'pc +000000004020001c' 'x5 +0000000000001234' 'exit +wfi' 'exit +mmio' 'exit +step +[3-9]' 'vbar_el1'
 }
@@ -129,8 +127,8 @@ lives() {
     bundle lives
     program sleep 2
     kernel=0-arm64.elf
-    local cycle="vm create x arch=arm64 mode=hardware kernel=$kernel memory=8M vcpus=2 disk=ram:1M; vm start x; vm stop x; vm destroy x"
-    printf 'vm stop sleep; vm destroy sleep\nrepeat 10; %s\necho before; info memory\nrepeat %s; %s\necho after; info memory\npoweroff 0\n' "$cycle" "$count" "$cycle" > "$out.script"
+    local cycle="vm create x arch=arm64 mode=hardware kernel=$kernel memory=8M vcpus=2 cmdline=run=sleep disk=ram:1M; vm start x; vm stop x; vm destroy x"
+    printf 'vm stop sleep; vm destroy sleep\nrepeat 10; %s\necho before; info memory\nrepeat %s; %s\necho after; info memory\n' "$cycle" "$count" "$cycle" > "$out.script"
     plays "$name" "$out.script"
     [ "$(sed -n '/^before/,/^hospes/p' "$out" | grep -a free)" = "$(sed -n '/^after/,/^hospes/p' "$out" | grep -a free)" ] || fail "$name" "memory is lost in"
 }

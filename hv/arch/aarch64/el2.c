@@ -327,12 +327,13 @@ void hw_vcpu_run(struct hw_vcpu *v, const struct hw_run *run, struct hw_exit *ou
         return;
     }
     load(v, f, arch_cpu_id());
-    if (el2_timer_is_due() && !f->timer_line) {              /* the guest's owner has to tell it first */
+    bool is_due = el2_timer_is_due();
+    if (is_due && !f->timer_line) {                          /* the guest's owner has to tell it first */
         f->timer_line = true;
         unmask();
         return;
     }
-    el2_timer_enter();
+    el2_timer_enter(is_due);
     el2_gic_enter(f);
     if (run->is_step) {
         AARCH64_WRITE(mdcr_el2, MDCR_GUEST | MDCR_TDE);

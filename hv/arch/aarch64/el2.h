@@ -41,5 +41,5 @@ uint64_t el2_gicv(void);                                     /* physical address
 void     el2_timer_init(const struct aarch64_platform *p);
 void     el2_timer_load(const struct arm64_frame *f);
 void     el2_timer_put(struct arm64_frame *f);
-void     el2_timer_enter(void);
+void     el2_timer_enter(bool is_due);                       /* as it was just before: the guest knows of it then */
 bool     el2_timer_is_due(void);

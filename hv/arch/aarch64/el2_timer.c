@@ -43,11 +43,11 @@ void el2_timer_put(struct arm64_frame *f)
 
 bool el2_timer_is_due(void) { return (AARCH64_READ(cntv_ctl_el0) & (CTL_ENABLE | CTL_IMASK | CTL_ISTATUS)) == (CTL_ENABLE | CTL_ISTATUS); }
 
-/* Interrupts are masked: is_off does not change below our feet. */
-void el2_timer_enter(void)
+/* Interrupts are masked: is_off does not change below our feet. One that becomes due after the look comes as an interrupt. */
+void el2_timer_enter(bool is_due)
 {
     bool *off = &is_off[arch_cpu_id()];
-    if (!*off || el2_timer_is_due()) return;
+    if (!*off || is_due) return;
     *off = false;
     aarch64_irq_enable_private(intid);
 }

@@ -132,9 +132,10 @@ static void timer_storm(void)
     gic_enable(27);
     interrupts_on();
     while (interrupts < 1500) {
+        uint64_t before = interrupts;
         WRITE(cntv_tval_el0, random_number() & 0xff);
         WRITE(cntv_ctl_el0, 1);
-        for (uint64_t before = interrupts; interrupts == before;) __asm__ volatile("" : : : "memory");
+        while (interrupts == before) __asm__ volatile("" : : : "memory");
     }
     interrupts_off();
 }
