@@ -8,8 +8,9 @@ include test/lint/lint.mk
 include test/vm/vm.mk
 include test/boot/boot.mk
 include test/guests/guests.mk
-include test/monitor/monitor.mk
 include test/native/native.mk
+include test/native/x86_64.mk
+include test/monitor/monitor.mk
 include test/unit/tsan.mk
 
 UNIT_SRCS := test/harness/harness.c $(wildcard test/unit/*.c) drivers/host/registers.c drivers/host/pci.c $(wildcard drivers/host/virtio_*.c) hv/arch/aarch64/stage2.c

@@ -1,13 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# cycles.sh BUILD HOST N - a VM with two vCPUs and a disk is created, started, stopped and destroyed N times: no page and no
-# byte of the heap stays away. Ends in `N passed, N failed`.
+# cycles.sh BUILD HOST N [GUEST WORDS] - a VM with two vCPUs and a disk is created, started, stopped and destroyed N times: no page and no
+# byte of the heap stays away. GUEST: demo-riscv64, or another one that runs with these WORDS, as "arch=x86_64 mode=hardware". Ends in `N passed, N failed`.
 set -u
 . "$(dirname "$0")/play.sh"
-begin "$1" "$2" cycles
-sed 's/^\[.*/[vm first]/' "$build/guests/demo-riscv64/vm.conf" > "$dir/vm.conf"
-sed -i "s|^kernel *= *|&$(realpath "$build/guests/demo-riscv64")/|" "$dir/vm.conf"
-cycle='vm create x kernel=0-kernel memory=8M vcpus=2 disk=ram:1M; vm start x; vm stop x; vm destroy x'
+begin "$1" "$2" "cycles${4:+-$4}"
+guest=${4:-demo-riscv64} words=${5:-}
+sed 's/^\[.*/[vm first]/' "$build/guests/$guest/vm.conf" > "$dir/vm.conf"
+sed -i "s|^kernel *= *|&$(realpath "$build/guests/$guest")/|" "$dir/vm.conf"
+cycle="vm create x $words kernel=0-kernel memory=8M vcpus=2 disk=ram:1M; vm start x; vm stop x; vm destroy x"
 cat > "$dir/script" <<END
 vm stop first; vm destroy first
 repeat 10; $cycle

@@ -306,6 +306,7 @@ static void write_flags(struct x86_frame *f, bool is_step)
     uint64_t flags = f->rflags | (is_step ? RFLAGS_TF : 0);
     vmx_write(VMCS_GUEST_RFLAGS, flags);
     if (f->in_shadow) vmx_write(VMCS_GUEST_PENDING_DEBUG, flags & RFLAGS_TF ? 1ull << 14 : 0);
+    else if (is_step) vmx_write(VMCS_GUEST_PENDING_DEBUG, 0);       /* an exit in the middle of a step has perhaps left its trap */
 }
 
 static void keep_event(struct x86_frame *f)

@@ -227,6 +227,7 @@ static void enter(struct vcpu *v, uint64_t start, bool is_long)
         f->efer = X86_EFER_LME | X86_EFER_LMA;
     }
     v->regs.pc = start;
+    v->regs.mode = is_long ? 0 : 32;
     v->regs.slot[X86_RDX] = 0;
     f->is_changed = true;
 }

@@ -73,13 +73,14 @@ static void load(struct vcpu *v)
     }
     uint8_t taken = accept(v, vector, is_external);
     f->event = X86_EVENT_VALID | X86_EVENT_INTERRUPT | taken;
-    exit_count(&v->exits.irq[taken % EXITS_IRQS]);
+    exit_count(&v->exits.irq[taken >> 4]);          /* by priority class */
     f->wants_irq_window = next_vector(v, &is_external) >= 0;
 }
 
 static void save(struct vcpu *v)
 {
     struct x86_state *s = x86_state(v);
+    v->regs.mode = x86_code_bits(&s->frame) & 63;       /* for decode_insn */
     if (s->frame.cr8 == s->cr8_loaded) return;
     lapic_set_cr8(x86_machine(v)->lapic, v->id, (uint8_t)s->frame.cr8);
     s->has_news = true;

@@ -39,7 +39,13 @@ static bool wakes(struct vcpu *v)
 static bool        take_fault(struct vcpu *v, const struct fault *f) { (void)v, (void)f; return false; }
 static void        deadline(struct vcpu *v)                          { v->deadline_ns = UINT64_MAX; }
 static unsigned    privilege(const struct vcpu *v)                   { return 3u - x86_state_const(v)->frame.cpl; }
-static const char *irq_name(unsigned cause)                          { (void)cause; return "vector"; }
+static const char *irq_name(unsigned cause)
+{
+    static const char *const name[16] = { "", "vectors 10H-1FH", "vectors 20H-2FH", "vectors 30H-3FH", "vectors 40H-4FH", "vectors 50H-5FH",
+                                          "vectors 60H-6FH", "vectors 70H-7FH", "vectors 80H-8FH", "vectors 90H-9FH", "vectors A0H-AFH",
+                                          "vectors B0H-BFH", "vectors C0H-CFH", "vectors D0H-DFH", "vectors E0H-EFH", "vectors F0H-FFH" };
+    return name[cause & 15];
+}
 
 const struct isa_ops X86_64_ISA = {
     .arch = GUEST_X86_64,

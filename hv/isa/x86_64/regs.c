@@ -56,7 +56,7 @@ void x86_reset(struct vcpu *v)
     f->is_changed = true;
     v->regs.slot[X86_RDX] = 0x600;
     v->regs.pc = 0xfff0;
-    v->regs.mode = 0;
+    v->regs.mode = 16;
     v->is_halted = false;
     v->reservation.is_valid = false;
     __atomic_store_n(&v->pins, 0, __ATOMIC_RELAXED);
