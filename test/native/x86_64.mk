@@ -7,7 +7,7 @@ $(BUILD)/test/native/hostile-x86_64: test/native/hostile_x86_64.c guests/demo/x8
 	    -Wl,--no-warn-rwx-segments -Wl,-T,guests/demo/x86_64/demo.ld -o $@ test/native/hostile_x86_64.c guests/demo/x86_64/start.S
 
 .PHONY: native-x86_64 test-native-x86_64
-native-x86_64: x86_64 guest-demo-riscv64 guest-demo-x86_64 $(BUILD)/test/native/hostile-x86_64
+native-x86_64: x86_64 guest-demo-riscv64 guest-demo-x86_64 guest-debian-x86_64 $(BUILD)/test/native/hostile-x86_64
 	$(Q)tools/need.sh qemu-system-x86_64 bochs grub-mkrescue xorriso mtools grub-pc-bin
 test-native-x86_64: native-x86_64  ## x86_64 guests on AMD-V and VT-x: the matrix, hostile ones, refusals
 	$(Q)test/native/x86_64.sh $(BUILD) $(ONLY)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # x86_64.sh BUILD [slow] [WORD...] - guests of the host's own kind on x86_64: AMD-V in QEMU, VT-x and AMD-V in Bochs; the demo kernel,
-# guests that mean ill beside a good one, refusals, lives. Only rows whose name has all WORDs; `slow` adds the rest of the matrix.
-# Ends in `N passed, N failed`. shows: R61 R63 R67
+# Debian's stock kernel, guests that mean ill beside a good one, refusals, lives. Only rows whose name has all WORDs; `slow` adds the rest of the matrix.
+# Ends in `N passed, N failed`. shows: R61 R63 R64 R67
 set -u
 shopt -s extglob
 cd "$(dirname "$0")/../.." || exit 1
@@ -21,6 +21,13 @@ VT-x Bochs demo, haswell               | EMULATOR=bochs CORES=1 VCPUS=2 CPU=core
 VT-x Bochs demo, 2 cores               | EMULATOR=bochs CORES=2 VCPUS=2 CPU=corei7_haswell_4770 | demo slow
 VT-x Bochs demo, sandy bridge          | EMULATOR=bochs CORES=1 VCPUS=2 CPU=corei7_sandy_bridge_2600k | demo slow
 VT-x Bochs demo, skylake               | EMULATOR=bochs CORES=1 VCPUS=2 CPU=corei7_skylake_x | demo slow
+AMD-V q35 Debian, 2 vCPUs              | VCPUS=2 CORES=2                                    | linux
+AMD-V q35 Debian, 1 vCPU               | VCPUS=1 CORES=1                                    | linux slow
+AMD-V q35 Debian, 4 vCPUs              | VCPUS=4 CORES=4                                    | linux slow
+AMD-V q35 Debian, 4 vCPUs, 1 core      | VCPUS=4 CORES=1                                    | linux slow
+AMD-V microvm Debian, 2 vCPUs, 1 core  | MACHINE=microvm VCPUS=2 CORES=1                    | linux slow
+VT-x Bochs Debian, haswell             | EMULATOR=bochs CORES=1 VCPUS=1 CPU=corei7_haswell_4770 | linux slow
+AMD-V Bochs Debian, ryzen              | EMULATOR=bochs CORES=1 VCPUS=1 CPU=ryzen           | linux slow
 AMD-V q35 beside riscv64               | CORES=2                                            | both
 VT-x Bochs beside riscv64              | EMULATOR=bochs CORES=1                             | both slow
 AMD-V q35 hostile guests               | CORES=2                                            | hostile
@@ -118,6 +125,8 @@ one() {
     local name=$1 what=$2
     case $what in
     demo*)   boots "$name" demo-x86_64 0 '^DEMO-OK' 'powered off' "other CPUs: $((VCPUS - 1))" ;;
+    linux*)  CMDLINE='console=ttyS0 hv.work=light hv.poweroff'
+             boots "$name" debian-x86_64 0 "GUEST-READY x86_64 $VCPUS " 'GUEST-WORK-OK fails=0' 'ok +blk' 'debian-x86_64: powered off' ;;
     both*)   mkdir -p "$BUILD/guests/.both"
              cp "$BUILD/guests/demo-x86_64/kernel" "$BUILD/guests/.both/native"
              { describe native "$BUILD/guests/.both/native" x "${native[@]}" 'memory = 32M'
