@@ -11,6 +11,4 @@ native-x86_64: x86_64 guest-demo-riscv64 guest-demo-x86_64 guest-debian-x86_64 $
 	$(Q)tools/need.sh qemu-system-x86_64 bochs grub-mkrescue xorriso mtools grub-pc-bin
 test-native-x86_64: native-x86_64  ## x86_64 guests on AMD-V and VT-x: the matrix, hostile ones, refusals
 	$(Q)test/native/x86_64.sh $(BUILD) $(ONLY)
-SUITES_EXTRA += native-x86_64='test/native/x86_64.sh $(BUILD)'
-SLOW_SUITES += native-x86_64-all='test/native/x86_64.sh $(BUILD) slow'
-TEST_PREREQUISITES += native-x86_64
+SLOW_SUITES += native-x86_64='$(MAKE) --no-print-directory test-native-x86_64' native-x86_64-all='$(MAKE) --no-print-directory test-native-x86_64 ONLY=slow'
