@@ -76,7 +76,7 @@ bool arm64_emulate_access(struct vcpu *v, guest_phys_addr gpa, bool *is_aborted)
     if (form.has_immediate && (form.at ^ arm64_state(v)->hw.far) & 0xfff) return false;
     if ((gpa.v & 0xfff) + count * p[0].size_bytes > HV_PAGE_BYTES) return false;
     for (unsigned n = 0; n < count; n++) {
-        if (one(v, &p[n], guest_phys_addr_make(gpa.v + n * p[0].size_bytes), &loaded[n])) continue;
+        if (one(v, &p[n], guest_phys_addr_wrapping_add(gpa, (uint64_t)n * p[0].size_bytes), &loaded[n])) continue;
         *is_aborted = true;                                  /* and no register has changed: one of them may be the base */
         return true;
     }
