@@ -2,20 +2,28 @@
 /* The x64 back end: entering and leaving, gates to C, ends of blocks, and the table that lower.c works with. Follows the System V
  * ABI at its edges (integer arguments rdi, rsi, rdx, rcx; results rax, rdx). */
 #include "hv/jit/x64/x64.h"
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 static const uint8_t saved[] = { RBX, RBP, R12, R13, R14, R15 };
 static const uint8_t callers[] = { RSI, RDI, R8, R9, R10, R11 };             /* that C may change */
 enum { FIRST_XMM = 1, XMMS = 15, GATE_BYTES = 168 };                         /* 6 registers, 15 halves */
 _Static_assert(sizeof callers * 8 + XMMS * 8 <= GATE_BYTES && GATE_BYTES % 16 == 8, "room, and rsp aligned for C");
 
+#if defined(__x86_64__)
+/* Zeros where the CPU has no such leaf. */
+static bool cpuid(uint32_t leaf, unsigned *a, unsigned *b, unsigned *c, unsigned *d)
+{
+    __asm__ volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "0"(leaf & 0x80000000), "2"(0));
+    if (*a < leaf) return false;
+    __asm__ volatile("cpuid" : "=a"(*a), "=b"(*b), "=c"(*c), "=d"(*d) : "0"(leaf), "2"(0));
+    return true;
+}
+#endif
+
 uint32_t x64_features(void)
 {
 #if defined(__x86_64__)
     unsigned a, b, c, d, f = 0;
-    if (__get_cpuid(1, &a, &b, &c, &d)) {
+    if (cpuid(1, &a, &b, &c, &d)) {
         bool has_avx_state = false;
         if (c >> 27 & 1) {                                   /* OSXSAVE: XCR0 may be read */
             uint32_t low, high;
@@ -25,8 +33,8 @@ uint32_t x64_features(void)
         if (c >> 12 & 1 && has_avx_state) f |= X64_FMA;
         if (c >> 23 & 1) f |= X64_POPCNT;
     }
-    if (__get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 3 & 1) f |= X64_TZCNT;
-    if (__get_cpuid(0x80000001, &a, &b, &c, &d) && c >> 5 & 1) f |= X64_LZCNT;
+    if (cpuid(7, &a, &b, &c, &d) && b >> 3 & 1) f |= X64_TZCNT;
+    if (cpuid(0x80000001, &a, &b, &c, &d) && c >> 5 & 1) f |= X64_LZCNT;
     return f;
 #else
     return 0;
