@@ -22,6 +22,10 @@ for conf; do
         if [ -n "$file" ]; then
             name=$n-$(basename "$file")
             case $file in /*) from=$file ;; *) from=$dir/$file ;; esac
+            k=0
+            while [ -e "$tmp/$name" ] && ! cmp -s "$from" "$tmp/$name"; do    # another file of that name
+                k=$((k + 1)) name=$n.$k-$(basename "$file")
+            done
             [ -e "$tmp/$name" ] || cp -L "$from" "$tmp/$name"
             if [ "$key" = disk ]; then line=$(printf '%s' "$line" | sed "s|image:[^, ]*|image:$name|"); else line="$key = $name"; fi
         fi

@@ -87,9 +87,7 @@ beside() {
     bundle beside
     good
     printf '[vm native]\narch = arm64\nmode = hardware\nmemory = 128M\nvcpus = 2\nkernel = %s\ninitrd = %s\ncmdline = console=ttyAMA0 hv.work=light hv.poweroff\ndisk = ram:16M\n' \
-        linux initrd >> "$bundle/vm.conf"
-    cp -L "$BUILD/guests/linux-arm64/kernel" "$bundle/linux"     # a bundle's files have names of their own
-    cp -L "$BUILD/guests/linux-arm64/initrd" "$bundle/initrd"
+        "$(realpath "$BUILD/guests/linux-arm64/kernel")" "$(realpath "$BUILD/guests/linux-arm64/initrd")" >> "$bundle/vm.conf"
     printf 'wait native stopped 200\nwait good stopped 100\n' > "$out.script"
     plays "$name" "$out.script" 'good *[|] DEMO-OK' 'native *[|] GUEST-WORK-OK fails=0'
 }
