@@ -185,12 +185,10 @@ static uint64_t to_list_register(struct gic *g, struct gic_irq *irq, uint32_t in
     return lr;
 }
 
-unsigned gic_load(struct gic *g, unsigned cpu, uint64_t *lr, unsigned cap, bool *wants_room)
+static NOINLINE unsigned load(struct gic *g, unsigned cpu, uint64_t *lr, unsigned cap, bool *wants_room)
 {
     struct candidate found[GIC_IRQS];
     unsigned n = 0;
-    *wants_room = false;
-    if (!is_any(g->cpu[cpu].ready)) return 0;
     spin_lock(&g->lock);
     unsigned count = collect(g, cpu, found);
     if (count > cap) {
@@ -208,6 +206,12 @@ unsigned gic_load(struct gic *g, unsigned cpu, uint64_t *lr, unsigned cap, bool 
     }
     spin_unlock(&g->lock);
     return n;
+}
+
+unsigned gic_load(struct gic *g, unsigned cpu, uint64_t *lr, unsigned cap, bool *wants_room)
+{
+    *wants_room = false;
+    return is_any(g->cpu[cpu].ready) ? load(g, cpu, lr, cap, wants_room) : 0;
 }
 
 void gic_save(struct gic *g, unsigned cpu, const uint64_t *lr, unsigned count)

@@ -54,26 +54,31 @@ static bool give_memory(struct vcpu *v, const struct hw_exit *x, struct vm_error
 /* ---- running ---- */
 static void count_up(uint64_t *counter, uint64_t by) { __atomic_store_n(counter, *counter + by, __ATOMIC_RELAXED); }
 
-struct turn { struct exec_stats stats; uint64_t start_ns; };
+/* From the engine's being called to its return. */
+struct turn { const struct native_ops *ops; uint64_t start_ns; struct hw_run run; struct exec_stats stats; struct vm_error error; };
 
-static struct exec_result leave(struct vcpu *v, struct turn *t, enum exec_status status, struct vm_error error)
+static struct turn begin(struct vcpu *v)
+{
+    return (struct turn){ .ops = v->isa->native, .start_ns = arch_time_ns(), .run = native_entry(v, false), .error = VM_SUCCESS };
+}
+
+static struct exec_result leave(struct vcpu *v, struct turn *t, enum exec_status status)
 {
     native_put(v);
     t->stats.exec_time_ns = arch_time_ns() - t->start_ns;
     count_up(&v->stats.executed_insns, t->stats.executed_insns);
     count_up(&v->stats.exec_time_ns, t->stats.exec_time_ns);
-    return (struct exec_result){ .status = status, .stats = t->stats, .next_pc = guest_addr_make(v->regs.pc), .error = error };
+    return (struct exec_result){ .status = status, .stats = t->stats, .next_pc = guest_addr_make(v->regs.pc), .error = t->error };
 }
 
 /* Enters once and serves the exit. */
-static enum exec_status enter(struct vcpu *v, bool is_step, struct turn *t, struct vm_error *error)
+static enum exec_status enter(struct vcpu *v, struct turn *t)
 {
-    const struct native_ops *ops = v->isa->native;
-    struct hw_run run = native_entry(v, is_step);
-    struct hw_exit x = { .kind = HW_EXIT_HOST };
+    const struct native_ops *ops = t->ops;
+    struct hw_exit x;
     enum exec_status status = EXEC_CONTINUE;
     ops->load(v);
-    hw_vcpu_run(v->engine_state, &run, &x);
+    hw_vcpu_run(v->engine_state, &t->run, &x);
     ops->save(v);
     uint64_t left_ns = arch_time_ns();
     struct event_count *kind = &v->exits.native[ops->exit_kind(v, &x)];
@@ -84,17 +89,17 @@ static enum exec_status enter(struct vcpu *v, bool is_step, struct turn *t, stru
         t->stats.executed_insns++;
         break;
     case HW_EXIT_MEMORY:
-        if (give_memory(v, &x, error)) {
+        if (give_memory(v, &x, &t->error)) {
             count_up(&v->mmu.stats.walks, 1);
-            status = vm_failed(*error) ? EXEC_FAILED : EXEC_CONTINUE;
+            status = vm_failed(t->error) ? EXEC_FAILED : EXEC_CONTINUE;
             break;
         }
         /* fall through */
     case HW_EXIT_GUEST:
-        status = ops->exit(v, &x, error);
+        status = ops->exit(v, &x, &t->error);
         break;
     case HW_EXIT_FAILED:
-        *error = vm_error_because(VM_CORE_INTERNAL, x.failure);
+        t->error = vm_error_because(VM_CORE_INTERNAL, x.failure);
         status = EXEC_FAILED;
         break;
     }
@@ -105,8 +110,7 @@ static enum exec_status enter(struct vcpu *v, bool is_step, struct turn *t, stru
 /* Exits that need nobody else are served here; budget is the host's affair: a timer ends the turn. */
 static struct exec_result run(struct vcpu *v, uint64_t budget_insns)
 {
-    struct turn t = { .start_ns = arch_time_ns() };
-    struct vm_error error = VM_SUCCESS;
+    struct turn t = begin(v);
     (void)budget_insns;
     for (;;) {
         uint32_t request = __atomic_load_n(&v->request, __ATOMIC_ACQUIRE);
@@ -115,32 +119,32 @@ static struct exec_result run(struct vcpu *v, uint64_t budget_insns)
             vcpu_fence_obey(v);
             continue;
         }
-        if (request & VCPU_REQUEST_EXIT) return leave(v, &t, EXEC_OK, error);
-        if (request & ~(uint32_t)VCPU_REQUEST_IRQ) return leave(v, &t, EXEC_CONTINUE, error);
+        if (request & VCPU_REQUEST_EXIT) return leave(v, &t, EXEC_OK);
+        if (request & ~(uint32_t)VCPU_REQUEST_IRQ) return leave(v, &t, EXEC_CONTINUE);
         if (request) __atomic_fetch_and(&v->request, ~(uint32_t)VCPU_REQUEST_IRQ, __ATOMIC_ACQ_REL);
-        bool is_watched = v->breaks && v->breaks->count;
-        if (is_watched && !v->is_past_break && breakpoints_have(v->breaks, guest_addr_make(v->regs.pc))) return leave(v, &t, EXEC_BREAKPOINT, error);
+        t.run.is_step = v->breaks && v->breaks->count;
+        if (t.run.is_step && !v->is_past_break && breakpoints_have(v->breaks, guest_addr_make(v->regs.pc))) return leave(v, &t, EXEC_BREAKPOINT);
         v->is_past_break = false;
-        enum exec_status status = enter(v, is_watched, &t, &error);
-        if (status != EXEC_CONTINUE) return leave(v, &t, status, error);
+        enum exec_status status = enter(v, &t);
+        if (status != EXEC_CONTINUE) return leave(v, &t, status);
     }
 }
 
 static struct exec_result execute_instruction(struct vcpu *v)
 {
-    struct turn t = { .start_ns = arch_time_ns() };
-    struct vm_error error = VM_SUCCESS;
+    struct turn t = begin(v);
     enum exec_status status = EXEC_CONTINUE;
+    t.run.is_step = true;
     uint64_t pc = v->regs.pc;
     uint32_t held = __atomic_exchange_n(&v->request, 0, __ATOMIC_ACQ_REL);
     /* A page that has to be given, or an interrupt of the host's, is no step. */
     for (unsigned tries = 0; status == EXEC_CONTINUE && !t.stats.executed_insns && tries < 1000; tries++) {
         held |= __atomic_exchange_n(&v->request, 0, __ATOMIC_ACQ_REL);
-        status = enter(v, true, &t, &error);
+        status = enter(v, &t);
         if (v->regs.pc != pc && !t.stats.executed_insns) t.stats.executed_insns = 1;     /* served here, in its place */
     }
     __atomic_fetch_or(&v->request, held, __ATOMIC_RELEASE);
-    return leave(v, &t, status, error);
+    return leave(v, &t, status);
 }
 
 static void drop_code(struct vcpu *v) { (void)v; }

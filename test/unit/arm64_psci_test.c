@@ -198,3 +198,22 @@ TEST(psci_kinds_for_statistics_have_names)
     CHECK(n > 10 && n <= EXITS_HYPERCALLS);
     world_end(w);
 }
+
+TEST(psci_off_takes_the_timers_along)
+{
+    struct world *w = world_start(3, NULL);
+    struct vcpu *v = &w->v[1];
+    struct gic *g = arm64_machine(v)->gic;
+    const uint32_t timers = 1u << ARM64_VTIMER_INTID | 1u << ARM64_PTIMER_INTID;
+    CHECK_EQ_U64(call(w, 0, ON, 1, ARM64_RAM_BASE, 0), SUCCESS);
+    world_out(w, ARM64_GICD_BASE, 4, 3);
+    world_out(w, ARM64_GICR_BASE + GICR_BYTES + 0x10100, 4, timers);
+    arm64_state(v)->hw.cntv_ctl = arm64_state(v)->cntp_ctl = 1;                     /* both due */
+    CHECK(ARM64_ISA.wakes(v));
+    arm64_ptimer_update(v);
+    CHECK_EQ_U64(world_in(w, ARM64_GICR_BASE + GICR_BYTES + 0x10200, 4), timers);
+    call(w, 1, OFF, 0, 0, 0);
+    CHECK_EQ_U64(world_in(w, ARM64_GICR_BASE + GICR_BYTES + 0x10200, 4), 0);
+    CHECK(!is_on(w, 1) && !gic_is_pending(g, 1) && !ARM64_ISA.wakes(v) && v->deadline_ns == UINT64_MAX);
+    world_end(w);
+}

@@ -184,9 +184,8 @@ static void forget_sibling(struct hw_vcpu *v, unsigned core)
     aarch64_isb();
 }
 
-static void load(struct hw_vcpu *v, const struct arm64_frame *f, unsigned core)
+static NOINLINE void load(struct hw_vcpu *v, const struct arm64_frame *f, unsigned core)
 {
-    if (v->core == (int)core) return;
     v->core = (int)core;
     AARCH64_WRITE(vtcr_el2, stage2_vtcr());
     AARCH64_WRITE(vttbr_el2, v->vm->vttbr);
@@ -206,7 +205,7 @@ static void load(struct hw_vcpu *v, const struct arm64_frame *f, unsigned core)
     el2_gic_load(f);
 }
 
-static void load_fp(struct hw_vcpu *v, const struct hw_run *run)
+static NOINLINE void load_fp(struct hw_vcpu *v, const struct hw_run *run)
 {
     const struct arm64_frame *f = run->frame;
     AARCH64_WRITE(cptr_el2, CPTR_RES1);
@@ -259,11 +258,9 @@ void aarch64_guests_init(const struct aarch64_platform *p)
 
 /* ---- running ---- */
 
-/* A fault on a permission leaves HPFAR unknown (Arm ARM D19.2.62): the stage-1 walk is asked again. */
-static bool find_address(struct arm64_frame *f)
+/* A fault on a permission, unless it is a walk's, leaves HPFAR unknown (Arm ARM D19.2.62): the stage-1 walk is asked again. */
+static NOINLINE bool find_address(struct arm64_frame *f)
 {
-    uint64_t fault = f->esr & 0x3c, is_walk = f->esr & bit64(7);
-    if (fault != 0x0c || is_walk) return true;
     uint64_t par = AARCH64_READ(par_el1);
     __asm__ volatile("at s1e1r, %0" : : "r"(f->far) : "memory");
     aarch64_isb();
@@ -310,7 +307,8 @@ static void say(struct hw_vcpu *v, const struct hw_run *run, unsigned vector, st
             *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = "memory of the host's answered with an external abort" };
             return;
         }
-        if (find_address(f)) say_memory(f, bits64(f->esr, 31, 26) == EC_INSN_ABORT, out);
+        bool is_known = fault != 0x0c || f->esr & bit64(7);
+        if (is_known || find_address(f)) say_memory(f, bits64(f->esr, 31, 26) == EC_INSN_ABORT, out);
         return;
     }
     }
@@ -326,15 +324,19 @@ void hw_vcpu_run(struct hw_vcpu *v, const struct hw_run *run, struct hw_exit *ou
         unmask();
         return;
     }
-    load(v, f, arch_cpu_id());
-    bool is_due = el2_timer_is_due();
-    if (is_due && !f->timer_line) {                          /* the guest's owner has to tell it first */
-        f->timer_line = true;
-        unmask();
-        return;
+    unsigned core = el2_core();
+    struct el2_gic_core *gic = &el2_gic_cores[core];
+    if (v->core != (int)core) load(v, f, core);
+    if (el2_timer_is_off[core]) {                            /* otherwise one that is due comes as an interrupt */
+        bool is_due = el2_timer_is_due();
+        if (is_due && !f->timer_line) {                      /* the guest's owner has to tell it first */
+            f->timer_line = true;
+            unmask();
+            return;
+        }
+        if (!is_due) el2_timer_on(core);
     }
-    el2_timer_enter(is_due);
-    el2_gic_enter(f);
+    el2_gic_enter(f, gic);
     if (run->is_step) {
         AARCH64_WRITE(mdcr_el2, MDCR_GUEST | MDCR_TDE);
         AARCH64_WRITE(mdscr_el1, MDSCR_SS);
@@ -347,10 +349,10 @@ void hw_vcpu_run(struct hw_vcpu *v, const struct hw_run *run, struct hw_exit *ou
     if (run->is_step) {
         AARCH64_WRITE(mdcr_el2, MDCR_GUEST);
         AARCH64_WRITE(mdscr_el1, 0);
+        aarch64_isb();
     }
-    el2_gic_exit(f);
+    el2_gic_exit(f, gic);
     f->timer_line = el2_timer_is_due();
     say(v, run, vector, out);
-    aarch64_isb();
     unmask();
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The virtual CPU interface: list registers and what belongs to them, of GICv2 (GICH, IHI 0048 chapter 5) and GICv3 (ICH_*_EL2,
- * IHI 0069 chapter 12). A guest has the version that the host has. Off whenever we run, so that its maintenance interrupt, which
- * only serves to make the guest leave, is silent by then. */
+ * IHI 0069 chapter 12). A guest has the version that the host has. Off whenever we run and a list register is in use, so that its
+ * maintenance interrupt, which only serves to make the guest leave, is silent by then. */
 #include "hv/arch/aarch64/el2.h"
 #include "hv/base/bits.h"
 
@@ -97,7 +97,7 @@ static const struct interface {
     [2] = { v2_load, v2_put, v2_read_lr, v2_write_lr, v2_hcr },
     [3] = { v3_load, v3_put, v3_read_lr, v3_write_lr, v3_hcr },
 };
-static uint32_t written[ARCH_MAX_CPUS];                      /* list registers that may hold something, on each core; that core's */
+struct el2_gic_core el2_gic_cores[ARCH_MAX_CPUS];
 
 static void quiet(void *arg) { (void)arg; }                  /* off since the guest left */
 
@@ -122,20 +122,25 @@ const char *el2_gic_init(const struct aarch64_platform *p)
 void el2_gic_load(const struct arm64_frame *f)
 {
     interfaces[version].load(f);
-    written[arch_cpu_id()] = 0;
+    el2_gic_cores[el2_core()] = (struct el2_gic_core){ 0 };
 }
-void el2_gic_put(struct arm64_frame *f) { interfaces[version].put(f); }
 
-void el2_gic_enter(const struct arm64_frame *f)
+void el2_gic_put(struct arm64_frame *f)
 {
-    uint32_t *had = &written[arch_cpu_id()];
+    interfaces[version].hcr(0);
+    interfaces[version].put(f);
+}
+
+void el2_gic_write(const struct arm64_frame *f, struct el2_gic_core *c)
+{
     for (unsigned n = 0; n < f->lr_count; n++) interfaces[version].write_lr(n, f->lr[n]);
-    for (unsigned n = f->lr_count; n < *had; n++) interfaces[version].write_lr(n, 0);
-    *had = f->lr_count;
+    for (unsigned n = f->lr_count; n < c->written; n++) interfaces[version].write_lr(n, 0);
+    c->written = f->lr_count;
+    c->is_empty = !f->lr_count;
     interfaces[version].hcr(f->wants_room ? HCR_EN | HCR_UIE : HCR_EN);
 }
 
-void el2_gic_exit(struct arm64_frame *f)
+void el2_gic_read(struct arm64_frame *f)
 {
     interfaces[version].hcr(0);
     for (unsigned n = 0; n < f->lr_count; n++) {

@@ -5,22 +5,22 @@
 #include "hv/arch/aarch64/el2.h"
 #include "hv/base/bits.h"
 
-enum { CTL_ENABLE = 1, CTL_IMASK = 2, CTL_ISTATUS = 4 };
+enum { CTL_ENABLE = 1, CTL_IMASK = 2 };
 
 static uint32_t intid;
-static bool is_off[ARCH_MAX_CPUS];                           /* the PPI, on each core; that core's */
+bool el2_timer_is_off[ARCH_MAX_CPUS];
 
 static void quiet(void *arg)
 {
     (void)arg;
-    is_off[arch_cpu_id()] = true;
+    el2_timer_is_off[arch_cpu_id()] = true;
     aarch64_irq_disable_private(intid);
 }
 
 void el2_timer_init(const struct aarch64_platform *p)
 {
     intid = p->timer_virt_intid;
-    for (unsigned i = 0; i < ARCH_MAX_CPUS; i++) is_off[i] = true;
+    for (unsigned i = 0; i < ARCH_MAX_CPUS; i++) el2_timer_is_off[i] = true;
     aarch64_irq_connect_private(intid, quiet, NULL);
 }
 
@@ -41,13 +41,9 @@ void el2_timer_put(struct arm64_frame *f)
     aarch64_isb();
 }
 
-bool el2_timer_is_due(void) { return (AARCH64_READ(cntv_ctl_el0) & (CTL_ENABLE | CTL_IMASK | CTL_ISTATUS)) == (CTL_ENABLE | CTL_ISTATUS); }
-
-/* Interrupts are masked: is_off does not change below our feet. One that becomes due after the look comes as an interrupt. */
-void el2_timer_enter(bool is_due)
+/* One that becomes due after the look comes as an interrupt. */
+void el2_timer_on(unsigned core)
 {
-    bool *off = &is_off[arch_cpu_id()];
-    if (!*off || is_due) return;
-    *off = false;
+    el2_timer_is_off[core] = false;
     aarch64_irq_enable_private(intid);
 }

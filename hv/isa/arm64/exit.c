@@ -45,32 +45,33 @@ static unsigned exit_kind(const struct vcpu *v, const struct hw_exit *x)
 }
 
 /* ---- before and after ---- */
-static void load(struct vcpu *v)
+static void load(struct vcpu *v)              /* on every entry, and there mostly is nothing */
 {
     struct arm64_frame *f = &arm64_state(v)->hw;
     f->time_offset_ns = __atomic_load_n(&v->clock->offset_ns, __ATOMIC_RELAXED);
-    f->lr_count = gic_load(arm64_machine(v)->gic, v->id, f->lr, hw_support()->arm64->lr_count, &f->wants_room);
+    const struct arm64_machine *m = arm64_machine(v);
+    f->lr_count = gic_load(m->gic, v->id, f->lr, m->lr_count, &f->wants_room);
+    if (!f->lr_count) return;
     f->lr_was_pending = 0;
     for (unsigned i = 0; i < f->lr_count; i++) f->lr_was_pending |= (uint32_t)(f->lr[i] >> 62 & 1) << i;
 }
 
 /* A list register that was loaded as pending and is not any more: the guest took the interrupt. */
-static void count_taken(struct vcpu *v, const struct arm64_frame *f)
+static NOINLINE void save_interrupts(struct vcpu *v, struct arm64_frame *f)
 {
     for (unsigned i = 0; i < f->lr_count; i++) {
         uint64_t intid = f->lr[i] & ARM64_LR_INTID;
         if (f->lr_was_pending >> i & 1 && !(f->lr[i] & ARM64_LR_PENDING)) exit_count(&v->exits.irq[intid < EXITS_IRQS ? intid : EXITS_IRQS - 1]);
     }
+    gic_save(arm64_machine(v)->gic, v->id, f->lr, f->lr_count);
+    f->lr_count = 0;
 }
 
 static void save(struct vcpu *v)
 {
     struct arm64_frame *f = &arm64_state(v)->hw;
-    struct gic *g = arm64_machine(v)->gic;
-    count_taken(v, f);
-    gic_save(g, v->id, f->lr, f->lr_count);
-    f->lr_count = 0;
-    gic_set_ppi(g, v->id, ARM64_VTIMER_INTID, f->timer_line);
+    if (f->lr_count) save_interrupts(v, f);
+    if (f->timer_line != arm64_state(v)->vtimer_line) arm64_vtimer_set_line(v, f->timer_line);
 }
 
 /* ---- devices ---- */
@@ -82,7 +83,7 @@ static uint64_t extended(uint64_t value, unsigned size_bytes, bool is_signed, bo
     return is_64bit ? value : (uint32_t)value;
 }
 
-static void mmio(struct vcpu *v, const struct hw_exit *x)
+static NOINLINE void mmio(struct vcpu *v, const struct hw_exit *x)
 {
     uint64_t esr = arm64_state(v)->hw.esr, far = arm64_state(v)->hw.far;
     unsigned size = 1u << bits64(esr, 23, 22), reg = (unsigned)bits64(esr, 20, 16);

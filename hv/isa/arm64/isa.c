@@ -67,7 +67,7 @@ static bool never(struct vcpu *v)                             { (void)v; return 
 static bool wakes(struct vcpu *v)
 {
     struct gic *g = arm64_machine(v)->gic;
-    if (arm64_vtimer_is_due(v)) gic_set_ppi(g, v->id, ARM64_VTIMER_INTID, true);
+    if (arm64_vtimer_is_due(v)) arm64_vtimer_set_line(v, true);
     return gic_is_pending(g, v->id);
 }
 

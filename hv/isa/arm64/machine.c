@@ -100,6 +100,7 @@ static struct vm_error create(const struct machine_config *c, const struct machi
     m->vcpus = vcpus;
     m->clock = clock;
     m->psci = (struct psci){ .host = &m->host, .gmem = gmem, .vcpus = vcpus, .count = c->vcpu_count };
+    m->lr_count = hw_support()->arm64 ? hw_support()->arm64->lr_count : 0;
     if (hw_support()->counter_hz) clock->frequency_hz = hw_support()->counter_hz;
     e = parse_options(c, &m->gic_version);
     if (!vm_failed(e)) e = arm64_layout_make(c, &m->layout);

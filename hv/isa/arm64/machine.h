@@ -25,7 +25,7 @@ struct arm64_machine {
     struct vcpu          *vcpus;
     struct guest_clock   *clock;
     struct arm64_layout   layout;
-    unsigned              gic_version;
+    unsigned              gic_version, lr_count;    /* lr_count: list registers of the host's */
     struct psci           psci;
     struct gic           *gic;                      /* the bus owns it, and these */
     void                 *uart;

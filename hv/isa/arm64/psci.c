@@ -144,7 +144,7 @@ void psci_call(struct psci *p, struct vcpu *v)
         sleep_until_interrupt(v);
         break;
     case FN_CPU_OFF:                                        /* the registers may be another's now */
-        vcpu_set_deadline(v, UINT64_MAX);
+        arm64_timers_off(v);
         set_state(p, v->id, PSCI_OFF);
         break;
     case FN_CPU_ON:

@@ -32,6 +32,7 @@ static inline unsigned arm64_el_of(uint64_t pstate) { return pstate & 16 ? 0 : (
 struct arm64_state {
     struct arm64_frame hw;                              /* first */
     uint64_t cntp_ctl, cntp_cval;                       /* the physical timer, whose registers are trapped */
+    bool     vtimer_line;                               /* what the GIC knows of the virtual timer */
 };
 _Static_assert(sizeof(struct arm64_state) <= VCPU_ISA_BYTES, "vcpu_regs.isa holds it");
 static inline struct arm64_state *arm64_state(struct vcpu *v)                   { return (struct arm64_state *)v->regs.isa; }
@@ -64,8 +65,10 @@ bool     arm64_emulate_access(struct vcpu *v, guest_phys_addr gpa, bool *is_abor
 bool     arm64_trapped_sysreg(struct vcpu *v, uint64_t esr);
 /* timer.c */
 bool     arm64_vtimer_is_due(const struct vcpu *v);     /* state in the frame */
+void     arm64_vtimer_set_line(struct vcpu *v, bool level);
 void     arm64_vtimer_arm(struct vcpu *v);              /* the vCPU sleeps: its deadline is the virtual timer's too */
 void     arm64_ptimer_update(struct vcpu *v);
+void     arm64_timers_off(struct vcpu *v);
 void     arm64_deadline(struct vcpu *v);
 /* mmu.c */
 mmu_walk_fn arm64_walk;

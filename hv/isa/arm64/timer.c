@@ -20,6 +20,12 @@ bool arm64_vtimer_is_due(const struct vcpu *v)
     return is_due(v, f->cntv_ctl, f->cntv_cval);
 }
 
+void arm64_vtimer_set_line(struct vcpu *v, bool level)
+{
+    arm64_state(v)->vtimer_line = level;
+    gic_set_ppi(arm64_machine(v)->gic, v->id, ARM64_VTIMER_INTID, level);
+}
+
 /* When somebody has to look: not again for what is due already, the interrupt's line says that. */
 static uint64_t ptimer_deadline(const struct vcpu *v)
 {
@@ -39,6 +45,15 @@ void arm64_vtimer_arm(struct vcpu *v)
     const struct arm64_frame *f = &arm64_state_const(v)->hw;
     uint64_t virtual = deadline_of(v, f->cntv_ctl, f->cntv_cval), physical = ptimer_deadline(v);
     vcpu_set_deadline(v, virtual < physical ? virtual : physical);
+}
+
+/* The vCPU goes off, and both with it. */
+void arm64_timers_off(struct vcpu *v)
+{
+    struct arm64_state *s = arm64_state(v);
+    s->hw.cntv_ctl = s->cntp_ctl = 0;
+    arm64_vtimer_set_line(v, false);
+    arm64_ptimer_update(v);
 }
 
 /* wakes() looks at the virtual timer itself. */
