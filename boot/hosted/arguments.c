@@ -27,12 +27,14 @@ static const char usage[] =
     "  --arch A          riscv64\n"
     "  --memory SIZE     128M\n"
     "  --vcpus N         1 to 64\n"
-    "  --mode M          interpreter, auto\n"
+    "  --mode M          interpreter, jit, hardware, auto (the fastest there is)\n"
     "  --kernel F        Linux Image, ELF or raw, entered in S-mode under the built-in SBI\n"
     "  --initrd F\n"
     "  --cmdline S\n"
     "  --firmware F      ELF or raw, entered in M-mode\n"
     "  --disk D          FILE[,ro], image:FILE[,ro], ram:SIZE, host:0[,ro], host:0p2[,ro]; may be repeated\n"
+    "  --code_cache SIZE of a vCPU's translated code, 64K to 8M\n"
+    "  --audit           run every block on the interpreter and on the JIT, and compare; one vCPU\n"
     "  --option K=V      of the machine; may be repeated\n"
     "The process:\n"
     "  --cores N         host threads that run guests (as many as there are CPUs)\n"
@@ -97,6 +99,8 @@ static void add_host_disk(struct arguments *a, const char *word, char *value)
 
 static void set_events(struct arguments *a, const char *word, char *value) { (void)word, a->events = value; }
 
+static void set_audit(struct arguments *a, const char *word, char *value)  { (void)word, (void)value; a->is_audited = true; }
+
 static void show_usage(struct arguments *a, const char *word, char *value)
 {
     (void)a, (void)word, (void)value;
@@ -120,6 +124,7 @@ static const struct word { const char *name; bool has_value; void (*set)(struct 
     { "--events",    true,  set_events },
     { "--script",    true,  set_script },
     { "--monitor",   false, set_monitor },
+    { "--audit",     false, set_audit },
     { "--help",      false, show_usage },
     { "--version",   false, show_version },
 };
@@ -239,6 +244,7 @@ void arguments_parse(int argc, char **argv, struct arguments *out)
             if (pass && !config_set(&out->config.vm[0], name + 2, value, message, sizeof message)) die(STATUS_USAGE, "--%s", message);
         }
     }
+    for (unsigned i = 0; out->is_audited && i < out->config.count; i++) out->config.vm[i].is_audited = true;
     const char *why = out->events ? config_set_events(&out->config, out->events) : NULL;
     if (why) die(STATUS_USAGE, "--events: '%.60s' %s", out->events, why);
     if (!conf && !first_key && (out->stays || out->script)) out->config.count = 0;

@@ -16,7 +16,7 @@ struct arguments {
     char         *script;
     size_t        script_bytes;
     bool          has_errors;                      /* in the description, and told: the VMs of config.broken are not made */
-    bool          is_quiet;
+    bool          is_quiet, is_audited;            /* is_audited: all machines */
     bool          stays;                           /* the monitor's poweroff ends the process, not the last guest's end */
 };
 /* Also answers --help and --version, and does not return then. */

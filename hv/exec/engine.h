@@ -41,7 +41,10 @@ struct engine_ops {
     void                      (*drop_code)(struct vcpu *v);
     /* Code in [at, at+size) of guest-physical memory may have changed; own thread. size UINT64_MAX: all. */
     void                      (*forget_code)(struct vcpu *v, guest_phys_addr at, uint64_t size_bytes);
+    /* What `which` keeps as its engine_state in an engine that is made of others; NULL: it has none of it, or is not. */
+    const void               *(*part)(const struct vcpu *v, const struct engine_ops *which);
 };
 extern const struct engine_ops INTERP_ENGINE;       /* hv/interp/interp.c */
 extern const struct engine_ops JIT_ENGINE;          /* hv/jit/jit.c */
 extern const struct engine_ops NATIVE_ENGINE;       /* hv/native/native.c */
+extern const struct engine_ops AUDIT_ENGINE;        /* hv/audit/audit.c */

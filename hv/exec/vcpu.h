@@ -69,6 +69,7 @@ struct vcpu {
     const struct isa_ops    *isa;
     const struct engine_ops *engine;
     void                    *engine_state, *engine_vm;    /* its own; what the VM's vCPUs share */
+    uint32_t                 code_limit_bytes;            /* of translated code, set before it is made; 0: the engine's own */
     uint32_t                 core;          /* atomic: where it is in guest code, while in_guest */
     struct guest_clock      *clock;
     void                    *machine;       /* the ISA's machine (hv/isa/<isa>/machine.c) */

@@ -3,6 +3,9 @@
 #pragma once
 #include "hv/exec/engine.h"
 
+#define JIT_CODE_LEAST (64u << 10)          /* bytes of code memory of a vCPU; the most is what it gets when nothing is said */
+#define JIT_CODE_MOST  (8u << 20)
+
 /* Switches off the optimisations named, "pin,link", for vCPUs made from now on; false: one of them is none. */
 bool jit_switch_off(const char *names);
 
@@ -14,3 +17,13 @@ struct jit_info {
 };
 /* False: this vCPU does not run on the JIT. Plain reads: a running vCPU's figures are a moment old. */
 bool jit_info_of(const struct vcpu *v, struct jit_info *out);
+
+/* One compiled block. guest: the bytes it was made from; host: its code, in the memory of the vCPU, until something is compiled or dropped. */
+struct jit_code {
+    const char *target;
+    uint64_t pc;
+    uint32_t mode, guest_bytes, host_bytes;
+    const uint8_t *guest, *host;
+};
+/* The newest one at pc. False: there is none. Own thread, or the vCPU is stopped. */
+bool jit_code_at(const struct vcpu *v, uint64_t pc, uint32_t mode, struct jit_code *out);

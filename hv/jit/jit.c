@@ -4,9 +4,7 @@
 #include "hv/core/heap.h"
 #include "hv/jit/target.h"
 
-#define CODE_BYTES     (8u << 20)
 #define CODE_RESERVE   (16u << 10)               /* nearly every block is smaller */
-#define MIN_CODE_BYTES (64u << 10)
 
 #if defined(__x86_64__)
 #define HOST_TARGET JIT_X64
@@ -36,8 +34,8 @@ bool jit_switch_off(const char *names)
 
 bool jit_info_of(const struct vcpu *v, struct jit_info *out)
 {
-    const struct jit *j = v->engine_state;
-    if (v->engine != &JIT_ENGINE || !j) return false;
+    const struct jit *j = jit_of(v);
+    if (!j) return false;
     *out = (struct jit_info){ .target = j->target->name, .blocks = j->blocks.count, .links = j->patched_count, .compiles = j->stats.compiles,
                               .compile_ns = j->stats.compile_ns, .guest_bytes = j->stats.guest_bytes, .code_bytes = j->stats.code_bytes,
                               .used_bytes = j->used, .limit_bytes = j->limit, .resolves = j->stats.resolves, .dispatches = j->stats.dispatches,
@@ -126,8 +124,9 @@ static struct vm_error jit_init(struct vcpu *v)
     j->target = &HOST_TARGET;
     j->off = jit_off;
     j->features = j->target->features();
-    j->memory_bytes = CODE_BYTES;
-    j->limit = jit_limit_bytes >= MIN_CODE_BYTES && jit_limit_bytes < CODE_BYTES ? jit_limit_bytes : CODE_BYTES;
+    uint32_t limit = v->code_limit_bytes ? v->code_limit_bytes : jit_limit_bytes;
+    j->memory_bytes = JIT_CODE_MOST;
+    j->limit = limit >= JIT_CODE_LEAST && limit < JIT_CODE_MOST ? limit : JIT_CODE_MOST;
     j->link_count = 1;
     j->place = heap_alloc(JIT_PLACES * sizeof *j->place);
     j->link = heap_alloc(JIT_LINKS * sizeof *j->link);

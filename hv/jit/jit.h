@@ -95,6 +95,10 @@ struct jit {
 #define JIT_BLOCK_BYTES (32u << 10)         /* no block is larger */
 #define NO_REG     0xff
 
+/* code.c. The vCPU's JIT, also where it is a part of another engine; NULL: none. describe: block n. */
+const struct jit *jit_of(const struct vcpu *v);
+void jit_describe(const struct jit *j, uint32_t n, struct jit_code *out);
+
 /* Compiles at jit->used. NULL: no room for it. */
 void *jit_lower(struct jit *j, struct vcpu *v, const struct ir_block *ir, uint32_t block);
 size_t jit_plan_bytes(void);

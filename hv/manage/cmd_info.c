@@ -5,6 +5,7 @@
 #include "hv/core/heap.h"
 #include "hv/core/page.h"
 #include "hv/core/percpu.h"
+#include "hv/audit/audit.h"
 #include "hv/jit/info.h"
 #include "hv/manage/command.h"
 #include "hv/vm/config.h"
@@ -106,6 +107,10 @@ static void jit(struct call *c)
             (unsigned long)(j.used_bytes >> 10), (unsigned long)j.compiles, (unsigned long)(j.guest_bytes >> 10), (unsigned long)(j.code_bytes >> 10),
             (unsigned long)(j.compile_ns / 1000000), (unsigned long)j.resolves, (unsigned long)j.dispatches, (unsigned long)j.drops, (unsigned long)j.checks);
     }
+    struct audit_stats a;
+    if (!audit_stats_of(&vm->vcpus[0], &a)) return;
+    say("  audit: %lu pieces with %lu instructions agree, %lu at the second try; %lu not compared\n", (unsigned long)a.checks, (unsigned long)a.insns,
+        (unsigned long)a.races, (unsigned long)a.skipped);
 }
 
 static void stats(struct call *c)

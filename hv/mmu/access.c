@@ -57,6 +57,11 @@ static unsigned room_of(guest_addr at, const struct translation *t)
     return (1u << bits) - (unsigned)(at.v & ((1ull << bits) - 1));
 }
 
+static void tell(struct mmu *m, void *host, unsigned size_bytes)
+{
+    if (unlikely(m->watch)) m->watch->write(m->watch, host, size_bytes);
+}
+
 /* ---- one host access for one guest access, when it is aligned ---- */
 
 static uint64_t load_ram(const void *p, unsigned size_bytes)
@@ -91,6 +96,7 @@ static void store_ram(void *p, unsigned size_bytes, uint64_t v)
 
 struct vm_error mmu_device_access(struct mmu *m, guest_phys_addr gpa, unsigned size_bytes, enum access_type how, uint64_t *value)
 {
+    if (unlikely(m->watch)) return m->watch->device(m->watch, m, gpa, size_bytes, how, value);
     struct mmio_region *r = mmio_find(m->bus, gpa);
     if (!r || !m->devices) return mmio_access_in(r, gpa, size_bytes, how, value);
     struct device_count *d = &m->devices[r - m->bus->region];
@@ -108,7 +114,7 @@ static bool one_access(struct mmu *m, guest_phys_addr gpa, guest_addr at, enum a
 {
     void *p = gmem_slice(m->gmem, gpa, size_bytes, how);
     if (p) {
-        if (how == ACCESS_WRITE) store_ram(p, size_bytes, *value);
+        if (how == ACCESS_WRITE) tell(m, p, size_bytes), store_ram(p, size_bytes, *value);
         else *value = load_ram(p, size_bytes);
         return true;
     }
@@ -158,7 +164,7 @@ static bool split_access(struct mmu *m, guest_addr at, enum access_type how, uns
     if (!split(m, at, how, size_bytes, piece, &pieces, why, refusal)) return false;
     memcpy(bytes, value, size_bytes);
     for (unsigned i = 0, done = 0; i < pieces; done += piece[i++].size_bytes) {
-        if (how == ACCESS_WRITE) memcpy(piece[i].at, bytes + done, piece[i].size_bytes);
+        if (how == ACCESS_WRITE) tell(m, piece[i].at, piece[i].size_bytes), memcpy(piece[i].at, bytes + done, piece[i].size_bytes);
         else memcpy(bytes + done, piece[i].at, piece[i].size_bytes);
     }
     if (how != ACCESS_WRITE) memcpy(value, bytes, sizeof bytes);
@@ -175,7 +181,7 @@ bool mmu_access(struct mmu *m, guest_addr at, enum access_type how, unsigned siz
     const struct tlb_entry *e = &m->tlb_data[at.v >> HV_PAGE_BITS & (MMU_TLB_ENTRIES - 1)];
     if ((how == ACCESS_WRITE ? e->write : e->read) == page) {        /* misaligned: the engine's own probe misses those */
         void *p = (void *)(uintptr_t)(at.v + e->addend);
-        if (how == ACCESS_WRITE) store_ram(p, size_bytes, *value);
+        if (how == ACCESS_WRITE) tell(m, p, size_bytes), store_ram(p, size_bytes, *value);
         else *value = load_ram(p, size_bytes);
         return true;
     }
@@ -218,6 +224,7 @@ void *mmu_atomic(struct mmu *m, guest_addr at, unsigned size_bytes, enum access_
     if (room_of(at, &t) < size_bytes && !or_count(m, split(m, at, how, size_bytes, piece, &pieces, why, &refusal))) return NULL;
     void *p = gmem_slice(m->gmem, t.gpa, size_bytes, how);
     if (!or_count(m, p)) *why = fault_bus(t.gpa, at, how);
+    else if (access_is_write(how)) tell(m, p, size_bytes);
     return p;
 }
 

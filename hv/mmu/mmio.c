@@ -76,15 +76,22 @@ struct mmio_region *mmio_find(struct mmio_bus *bus, guest_phys_addr at)
 
 static uint64_t low_bytes(uint64_t value, unsigned size_bytes) { return size_bytes < 8 ? value & ((1ull << 8 * size_bytes) - 1) : value; }
 
-struct vm_error mmio_access_in(struct mmio_region *r, guest_phys_addr at, unsigned size_bytes, enum access_type how, uint64_t *value)
+struct vm_error mmio_check(const struct mmio_region *r, guest_phys_addr at, unsigned size_bytes)
 {
-    struct vm_error e;
     if (!r) return vm_error_at(VM_MEMORY_INVALID_ADDRESS, guest_phys_addr_to_guest_addr(at));
-    uint64_t offset = at.v - r->base.v, read = 0;
+    uint64_t offset = at.v - r->base.v;
     if (!is_access_size(size_bytes) || size_bytes < r->min_access_bytes || size_bytes > r->max_access_bytes ||
         offset & (size_bytes - 1) || r->size_bytes - offset < size_bytes) {
         return vm_error_because(VM_MEMORY_ALIGNMENT, NULL);
     }
+    return VM_SUCCESS;
+}
+
+struct vm_error mmio_access_in(struct mmio_region *r, guest_phys_addr at, unsigned size_bytes, enum access_type how, uint64_t *value)
+{
+    struct vm_error e = mmio_check(r, at, size_bytes);
+    if (vm_failed(e)) return e;
+    uint64_t offset = at.v - r->base.v, read = 0;
     spin_lock(&r->lock);
     if (how == ACCESS_READ) e = r->ops->read(r->dev, offset, size_bytes, &read);
     else e = r->ops->write(r->dev, offset, size_bytes, low_bytes(*value, size_bytes));

@@ -27,12 +27,21 @@ void mmu_destroy(struct mmu *m)
     m->tlb_data = m->tlb_fetch = NULL;
 }
 
+/* Where a blind watch's engines probe. Nobody writes it: filling goes by context. */
+static struct tlb_entry nothing[MMU_TLB_ENTRIES] = { [0 ... MMU_TLB_ENTRIES - 1] = { MMU_TAG_INVALID, MMU_TAG_INVALID, MMU_TAG_INVALID, 0 } };
+
+void mmu_watch(struct mmu *m, struct mmu_watch *w)
+{
+    m->watch = w;
+    mmu_set_context(m, m->data_context, m->fetch_context);
+}
+
 void mmu_set_context(struct mmu *m, unsigned data_context, unsigned fetch_context)
 {
     ASSERT(data_context < MMU_CONTEXTS && fetch_context < MMU_CONTEXTS);
     m->data_context = data_context;
     m->fetch_context = fetch_context;
-    m->tlb_data = m->table[data_context];
+    m->tlb_data = m->watch && m->watch->is_blind ? nothing : m->table[data_context];
     m->tlb_fetch = m->table[fetch_context];
 }
 

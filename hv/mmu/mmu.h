@@ -60,7 +60,17 @@ struct mmu {
     /* Upcall, may be NULL: mmu_write and mmu_write_bulk changed RAM that may hold translated code. */
     void            (*code_changed)(void *owner, guest_phys_addr at, uint64_t size_bytes);
     struct device_count *devices;                       /* [MMIO_MAX_REGIONS], the owner's: device accesses; NULL: not counted */
+    struct mmu_watch *watch;                            /* mmu_watch; NULL: nobody looks */
 };
+
+/* Somebody looks at what engines do to memory (hv/audit): before each write to RAM that comes through a slow path, and instead of each
+ * device access. Table walks' own writes are not told of. is_blind: engines' probes find nothing, so every access is slow and told of. */
+struct mmu_watch {
+    bool is_blind;
+    void (*write)(struct mmu_watch *w, void *host, unsigned size_bytes);
+    struct vm_error (*device)(struct mmu_watch *w, struct mmu *m, guest_phys_addr gpa, unsigned size_bytes, enum access_type how, uint64_t *value);
+};
+void mmu_watch(struct mmu *m, struct mmu_watch *w);    /* own thread, between two runs of an engine */
 
 NODISCARD struct vm_error mmu_init(struct mmu *m, struct gmem *gmem, struct mmio_bus *bus, mmu_walk_fn *walk, void *owner);
 void  mmu_destroy(struct mmu *m);

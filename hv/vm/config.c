@@ -3,6 +3,7 @@
 #include "hv/vm/config.h"
 #include "hv/base/fmt.h"
 #include "hv/base/string.h"
+#include "hv/jit/info.h"
 
 #define CONFIG_MAX_MEMORY        GIB(1024)
 #define CONFIG_MAX_CMDLINE_BYTES 4096
@@ -196,6 +197,23 @@ static const char *set_autostart(struct vm_config *c, char *value)
     return c->is_manual || !strcmp(value, "yes") ? NULL : "is neither yes nor no";
 }
 
+static const char *set_audit(struct vm_config *c, char *value)
+{
+    c->is_audited = !strcmp(value, "yes");
+    return c->is_audited || !strcmp(value, "no") ? NULL : "is neither yes nor no";
+}
+
+static const char *set_code_cache(struct vm_config *c, char *value)
+{
+    uint64_t size;
+    _Static_assert(JIT_CODE_LEAST == KIB(64) && JIT_CODE_MOST == MIB(8), "the text below");
+    if (!hv_parse_u64(value, true, &size)) return "is no size (write 512K or 4M)";
+    if (size < JIT_CODE_LEAST || size > JIT_CODE_MOST) return "must be 64K to 8M";
+    if (size % HV_PAGE_BYTES) return "must be a multiple of 4K";
+    c->code_cache_bytes = (uint32_t)size;
+    return NULL;
+}
+
 static const struct key { const char *name; set_fn *set; bool may_repeat; } keys[] = {
     { "arch",     set_arch,     false },
     { "memory",   set_memory,   false },
@@ -213,6 +231,8 @@ static const struct key { const char *name; set_fn *set; bool may_repeat; } keys
     { "restart",  set_restart,  false },
     { "watchdog", set_watchdog, false },
     { "autostart", set_autostart, false },
+    { "audit",    set_audit,    false },
+    { "code_cache", set_code_cache, false },
 };
 
 static const struct key *find_key(const char *name)

@@ -115,6 +115,7 @@ static struct vm_error make_vcpu(struct vm *vm, unsigned id)
     v->mmu.code_changed = code_changed;
     v->mmu.devices = v->exits.device;
     v->engine_vm = vm->engine_vm;
+    v->code_limit_bytes = vm->config.code_cache_bytes;
     e = vm->engine->vcpu_init(v);
     if (!vm_failed(e)) v->engine = vm->engine;
     return e;

@@ -18,13 +18,14 @@ static struct vm_error only_by_hardware(const struct vm_config *c)
 struct vm_error vm_choose_engine(struct vm_config *c, const struct isa_ops *isa, const struct engine_ops **out)
 {
     bool has_hardware = isa->native && hw_support()->arch == c->guest_arch && !hw_support()->absence;
-    if (c->is_mode_auto) c->exec_mode = has_hardware ? EXEC_HARDWARE : EXEC_INTERPRETER;
+    if (c->is_mode_auto) c->exec_mode = has_hardware && !c->is_audited ? EXEC_HARDWARE : EXEC_JIT;
+    if (c->is_audited && isa->lift) c->exec_mode = EXEC_JIT;
     switch (c->exec_mode) {
     case EXEC_HARDWARE:
         *out = &NATIVE_ENGINE;
         return VM_SUCCESS;
     case EXEC_JIT:
-        *out = &JIT_ENGINE;
+        *out = c->is_audited ? &AUDIT_ENGINE : &JIT_ENGINE;
         break;
     case EXEC_INTERPRETER:
     case EXEC_MODE_COUNT:

@@ -4,5 +4,5 @@
 #include "hv/vm/vm.h"
 
 /* By c->exec_mode, which becomes what was chosen where the configuration says `auto`: hardware where the guest is of the host's
- * own kind and the host can, else translation where its instructions are known here. An error says what is missing. */
+ * own kind and the host can, else the JIT where its instructions are known here. An error says what is missing. */
 NODISCARD struct vm_error vm_choose_engine(struct vm_config *c, const struct isa_ops *isa, const struct engine_ops **out);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What VMs have done, as numbers and as one JSON object for tools. Exact while none runs; any core's loop. */
+#include "hv/audit/audit.h"
 #include "hv/base/fmt.h"
 #include "hv/exec/native.h"
 #include "hv/vm/history.h"
@@ -142,6 +143,14 @@ static void add_exit_rows(struct json *j, const struct vm *vm, unsigned vcpu)
     add(j, "]");
 }
 
+static void add_audit(struct json *j, const struct vcpu *v)
+{
+    struct audit_stats a;
+    if (!audit_stats_of(v, &a)) return;
+    add(j, ",\"audit\":{\"pieces\":%lu,\"insns\":%lu,\"blocks\":%lu,\"races\":%lu,\"skipped\":%lu}", (unsigned long)a.checks, (unsigned long)a.insns,
+        (unsigned long)v->stats.jit_compiles, (unsigned long)a.races, (unsigned long)a.skipped);
+}
+
 static void add_vm(struct json *j, const struct vm *vm)
 {
     struct exec_stats s;
@@ -156,6 +165,7 @@ static void add_vm(struct json *j, const struct vm *vm)
     add(j, ",\"vcpus\":%u,\"memory_size\":%lu,\"reboots\":%u,\"restarts\":%u", vm->config.vcpu_count, (unsigned long)vm->config.memory_size, vm->reboots, vm->keep.restarts);
     vm_stats(vm, &s);
     add_stats(j, &s, vm->config.exec_mode);
+    add_audit(j, &vm->vcpus[0]);
     add(j, ",\"vcpu\":[");
     for (unsigned i = 0; i < vm->config.vcpu_count; i++) {
         vcpu_stats(&vm->vcpus[i], &s);

@@ -62,6 +62,8 @@ struct vm_error vm_config_check(const struct vm_config *c, enum guest_arch host_
     if (c->weight > VM_MAX_WEIGHT) return vm_error_because(VM_CORE_INVALID_CONFIG, "weight is more than 10000");
     if (c->cap_percent > VM_MAX_CAP) return vm_error_because(VM_CORE_INVALID_CONFIG, "cap is more than 6400%");
     if (c->watchdog_s > VM_MAX_WATCHDOG_S) return vm_error_because(VM_CORE_INVALID_CONFIG, "watchdog is more than a day");
+    if (c->is_audited && c->exec_mode == EXEC_HARDWARE && !c->is_mode_auto) return vm_error_because(VM_CORE_INVALID_CONFIG, "audit: mode = hardware translates nothing");
+    if (c->is_audited && c->vcpu_count != 1) return vm_error_because(VM_CORE_INVALID_CONFIG, "audit: wants one vCPU, since memory must stand still between two engines");
     if (c->memory_size > host_free_bytes) return vm_error_because(VM_CORE_RESOURCE_EXHAUSTED, "memory: more than this host has free");
     if (c->exec_mode == EXEC_HARDWARE && !c->is_mode_auto) {
         if (c->guest_arch != host_arch) return vm_error_because(VM_PLATFORM_ACCELERATION_UNAVAILABLE, "mode = hardware needs a guest of the host's own kind");

@@ -43,6 +43,8 @@ struct vm_config {
     enum vm_restart restart;
     uint32_t        watchdog_s;                  /* 0: none */
     enum vm_watchdog watchdog;
+    bool            is_audited;                  /* the interpreter and the JIT run it both, compared block by block */
+    uint32_t        code_cache_bytes;            /* of translated code, a vCPU's; 0: as much as the engine likes */
     bool            is_manual;                   /* autostart = no: whoever made it starts it */
 };
 #define VM_CONFIG_DEFAULT \

@@ -95,6 +95,9 @@ done
 for vcpus in 1 2 4; do
     run "linux, JIT, $vcpus vCPUs, whole workload" 0 "$linux/vm.conf" --vcpus $vcpus --mode jit -- "$(ready $vcpus)" "$work" 'ok   blk' 'ok   rng' 'powered off'
 done
+run "linux, audit" 0 "${base[@]}" --audit --stats "$tmp/audit.json" --cmdline "console=ttyS0 hv.poweroff" -- "$(ready 1)" 'powered off'
+! wanted "linux, audit" || grep -q '"audit":{"pieces":[0-9]\{6,\},' "$tmp/audit.json" || fail "linux, audit" "no count of pieces in stats.json"
+run "conformance, audit" 0 "$conform/vm.conf" --vcpus 1 --audit -- '^CONFORM-OK'
 run "conformance, JIT, 4 harts" 0 "$conform/vm.conf" --vcpus 4 --mode jit -- '^CONFORM-OK' '^ok harts.online'
 run "linux, 4 vCPUs" 0 "${base[@]}" --vcpus 4 --cmdline "console=ttyS0 hv.work=light hv.poweroff" --disk ram:16M -- "$(ready 4)" "$work"
 run "linux, 8 vCPUs on one core" 0 "${base[@]}" --vcpus 8 --cores 1 --cmdline "console=ttyS0 hv.work=light hv.poweroff" -- "$(ready 8)" "$work"

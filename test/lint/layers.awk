@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A room may include itself or a room of lower rank; equal ranks are strangers. The longest matching prefix is the room.
 BEGIN {
-    split("hv/base 0 hv/arch 1 hv/core 2 hv/mmu 3 hv/ir 4 drivers 4 hv/exec 5 hv/interp 6 hv/jit 6 hv/native 6 hv/isa 7 " \
+    split("hv/base 0 hv/arch 1 hv/core 2 hv/mmu 3 hv/ir 4 drivers 4 hv/exec 5 hv/interp 6 hv/jit 6 hv/native 6 hv/audit 7 hv/isa 7 " \
           "hv/vm 8 hv/manage 9 boot 10", t, " ")
     for (i = 1; i in t; i += 2) rank[t[i]] = t[i + 1]
 }

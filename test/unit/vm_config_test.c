@@ -83,6 +83,8 @@ TEST(R52_invalid_configurations_are_core_or_platform_errors)
         { "negative arch",    BASIC((enum guest_arch)-1, MIB(1), 1, EXEC_INTERPRETER),    VM_PLATFORM_UNSUPPORTED_ARCH },
         { "no such mode",     BASIC(GUEST_RISCV64, MIB(1), 1, (enum exec_mode)3),         VM_CORE_INVALID_CONFIG },
         { "hardware foreign", BASIC(GUEST_RISCV64, MIB(1), 1, EXEC_HARDWARE),             VM_PLATFORM_ACCELERATION_UNAVAILABLE },
+        { "audit of two",     { .memory_size = MIB(1), .vcpu_count = 2, .is_audited = true },                 VM_CORE_INVALID_CONFIG },
+        { "audit of a CPU",   { .memory_size = MIB(1), .vcpu_count = 1, .exec_mode = EXEC_HARDWARE, .is_audited = true }, VM_CORE_INVALID_CONFIG },
         { "too many disks",   { .memory_size = MIB(1), .vcpu_count = 1, .disk_count = VM_MAX_DISKS + 1 },     VM_CORE_INVALID_CONFIG },
         { "too many options", { .memory_size = MIB(1), .vcpu_count = 1, .option_count = VM_MAX_OPTIONS + 1 }, VM_CORE_INVALID_CONFIG },
     };

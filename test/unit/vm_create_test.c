@@ -4,6 +4,7 @@
 #include "hv/core/page.h"
 #include "hv/isa/riscv64/machine.h"
 #include "hv/isa/riscv64/state.h"
+#include "hv/jit/info.h"
 #include "hv/vm/vm.h"
 #include "test/unit/engine.h"
 #include "test/unit/fdt_reader.h"
@@ -163,8 +164,19 @@ TEST(R43_the_mode_chooses_the_engine)
         destroyed(vm);
     }
     c.exec_mode = EXEC_INTERPRETER;
-    c.is_mode_auto = true;
-    destroyed(created(&c));
+    c.is_mode_auto = true;                                  /* the fastest that a host without hardware for it has */
+    struct vm *vm = created(&c);
+    CHECK(vm->vcpus[0].engine == &JIT_ENGINE && vm->config.exec_mode == EXEC_JIT);
+    destroyed(vm);
+    c.is_audited = true;
+    c.vcpu_count = 1;
+    c.code_cache_bytes = KIB(64);
+    vm = created(&c);
+    CHECK(vm->vcpus[0].engine == &AUDIT_ENGINE && vm->config.exec_mode == EXEC_JIT);
+    (void)run_all(vm, 10);
+    struct jit_info j;
+    CHECK(jit_info_of(&vm->vcpus[0], &j) && j.limit_bytes == KIB(64) && j.compiles);
+    destroyed(vm);
 }
 
 TEST(R44_without_a_kernel_a_machine_is_made_all_the_same)

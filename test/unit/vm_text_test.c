@@ -53,6 +53,8 @@ static const char whole[] =
     "restart = on-failure\n"
     "watchdog = 30:stop\n"
     "autostart = no\n"
+    "audit = yes\n"
+    "code_cache = 128K\n"
     "\n"
     "[vm two]\n"
     "kernel=k\n";
@@ -66,7 +68,7 @@ TEST(description_sets_every_key)
     CHECK_STR(c->name, "one");
     CHECK(c->weight == 400 && c->cap_percent == 150 && c->cpus == (0xd | 1ull << 63) && c->is_manual);
     CHECK(c->restart == RESTART_ON_FAILURE && c->watchdog_s == 30 && c->watchdog == WATCHDOG_STOP);
-    CHECK(c->guest_arch == GUEST_RISCV64 && c->is_mode_auto);
+    CHECK(c->guest_arch == GUEST_RISCV64 && c->is_mode_auto && c->is_audited && c->code_cache_bytes == KIB(128));
     CHECK_EQ_U64(c->memory_size, MIB(256));
     CHECK_EQ_U64(c->vcpu_count, 4);
     CHECK_STR(c->kernel_path, "a folder/Image");
@@ -169,6 +171,11 @@ static const struct { const char *text, *said; } bad[] = {
     { HEAD "restart = sometimes\n", "vm.conf:2: restart: 'sometimes' is no policy (never, on-failure, always)\n" },
     { HEAD "watchdog = 5:bark\n", "vm.conf:2: watchdog: '5:bark' is no watchdog (write 30, 30:reset, 30:stop or 30:log; 0: none)\n" },
     { HEAD "watchdog = 86401\n", "vm.conf:2: watchdog: '86401' is more than a day (86400)\n" },
+    { HEAD "audit = perhaps\n", "vm.conf:2: audit: 'perhaps' is neither yes nor no\n" },
+    { HEAD "code_cache = big\n", "vm.conf:2: code_cache: 'big' is no size (write 512K or 4M)\n" },
+    { HEAD "code_cache = 60K\n", "vm.conf:2: code_cache: '60K' must be 64K to 8M\n" },
+    { HEAD "code_cache = 9M\n", "vm.conf:2: code_cache: '9M' must be 64K to 8M\n" },
+    { HEAD "code_cache = 65537\n", "vm.conf:2: code_cache: '65537' must be a multiple of 4K\n" },
     { HEAD "autostart = maybe\n", "vm.conf:2: autostart: 'maybe' is neither yes nor no\n" },
     { HEAD "vcpus = 65537\n", "vm.conf:2: vcpus: '65537' must be 1 to 64\n" },
     { HEAD "disk = ram:\n", "vm.conf:2: disk: 'ram:' has no size (write ram:16M)\n" },
