@@ -75,7 +75,7 @@ SUITES_EXTRA += host-hosted='test/boot/hosted.sh $(BUILD)/test/hosted/selftest'
 TEST_PREREQUISITES += $(BUILD)/test/hosted/selftest
 
 # Whole images with guests. In `make test` Linux does its whole work once per host and a light one in the other rows.
-BOOT_TOOLS_guests := $(BOOT_TOOLS_x86_64) $(BOOT_TOOLS_aarch64) expect
+BOOT_TOOLS_guests := $(BOOT_TOOLS_x86_64) $(BOOT_TOOLS_aarch64) expect sfdisk
 BOOT_GUESTS := $(BUILD)/x86_64/hospes.elf $(BUILD)/aarch64/hospes.img guest-demo-riscv64 guest-conform-riscv64 guest-linux-riscv64 $(BUILD)/test/vm/hostile.elf \
                guest-uboot-riscv64 guest-opensbi-riscv64
 .PHONY: test-boot test-boot-all boot-tools-guests
@@ -91,7 +91,6 @@ TEST_PREREQUISITES += boot-tools-guests $(BOOT_GUESTS)
 # The emulator killed while the event log and a guest's partition are written.
 .PHONY: test-powercut
 test-powercut: boot-tools-guests $(BOOT_GUESTS) ## power cuts at random moments; COUNT=200 of them, HOST=, MACHINE= as for boot
-	$(Q)tools/need.sh sfdisk
 	$(Q)BUILD=$(BUILD) COUNT=$(or $(COUNT),4) test/boot/powercut.sh
-SUITES_EXTRA += powercut='tools/need.sh sfdisk && BUILD=$(BUILD) COUNT=3 test/boot/powercut.sh'
-SLOW_SUITES += $(foreach b,zcu102 raspi3b,board-$(b)='BUILD=$(BUILD) test/boot/guests.sh aarch64 $(b) Linux')
+SUITES_EXTRA += powercut='BUILD=$(BUILD) COUNT=3 test/boot/powercut.sh'
+SLOW_SUITES += guests-linux='BUILD=$(BUILD) FULL=1 test/boot/guests.sh Linux'

@@ -6,6 +6,7 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . test/boot/judge.sh
+PATH=$PATH:/usr/sbin # sfdisk
 export BUILD=${BUILD:-build} CMDLINE VCPUS
 jobs=${JOBS:-$(nproc)}
 persist='console=ttyS0 hv.disk=keep:over-the-reboot hv.poweroff'
@@ -58,6 +59,10 @@ aarch64 GICv3 Linux, JIT, 1 vCPU          | HOST=aarch64 GIC=3 VCPUS=1 MODE=jit 
 x86_64 q35 disk over a reboot             | MACHINE=q35 VCPUS=1                            | disk
 x86_64 microvm disk image over a reboot   | MACHINE=microvm VCPUS=1                        | overlay
 aarch64 disk over a reboot                | HOST=aarch64 VCPUS=1                           | disk
+x86_64 q35 Linux on host:0p2, PCI         | MACHINE=q35 VCPUS=1 HOSTBUS=pci                | partition
+x86_64 microvm Linux on host:0p2, MMIO    | MACHINE=microvm VCPUS=2                        | slow-partition
+aarch64 Linux on host:0p2, PCI            | HOST=aarch64 VCPUS=1 HOSTBUS=pci               | slow-partition
+aarch64 Linux on host:0p2, MMIO           | HOST=aarch64 VCPUS=1 HOSTBUS=mmio              | partition
 x86_64 U-Boot answers version             | VCPUS=1                                        | uboot
 x86_64 ISO U-Boot answers version         | IMAGE=iso VCPUS=1                              | uboot
 aarch64 U-Boot answers version            | HOST=aarch64 VCPUS=1                           | uboot
@@ -91,6 +96,21 @@ boots() {
     judge "$name" '^hospes: status 0' "$@"
 }
 
+# gpt FILE: 8 MiB of the letter h, over it a table with two partitions; the second is 2 MiB of zeroes at 4 MiB
+gpt() {
+    head -c 8M /dev/zero | tr '\0' h > "$1"
+    printf 'label: gpt\nunit: sectors\n1 : start=2048, size=2048, name=other\n2 : start=8192, size=4096, name=guest\n' | sfdisk -q "$1"
+    dd if=/dev/zero of="$1" bs=1M seek=4 count=2 conv=notrunc status=none
+}
+# only_partition FILE: nothing but the second partition was written, and that was
+only_partition() {
+    local fresh=$1.fresh
+    gpt "$fresh"
+    # the headers' own identifiers differ from disk to disk: what lies between the tables counts
+    cmp <(dd if="$1" bs=1M skip=1 count=3 status=none) <(dd if="$fresh" bs=1M skip=1 count=3 status=none) &&
+        cmp <(dd if="$1" bs=1M skip=6 count=1 status=none) <(dd if="$fresh" bs=1M skip=6 count=1 status=none) &&
+        ! cmp -s <(dd if="$1" bs=1M skip=4 count=2 status=none) <(head -c 2M /dev/zero)
+}
 # types NAME COMMAND... -- {PATTERN KEYS}...: test/boot/type.exp comes through
 types() {
     local name=$1 status=0; shift
@@ -110,8 +130,9 @@ until_reboot=('hospes> ' 'events follow\r' 'hospes> ' 'vm pause demo3\r' 'demo3 
 in_uboot=('Hit any key' ' ' '=> ' 'version\r' 'riscv64-linux-gnu-gcc.*=> ' '\x01x')
 
 one() {
-    local name=$1 what=$2 host=${HOST:-x86_64}
+    local name=$1 what=$2 host=${HOST:-x86_64} verdict
     out=$out.$BASHPID
+    what=${what#slow-}
     [ "$what" != slow ] || what=light
     [ "$what" != light ] || [ -z "${FULL:-}" ] || what=full
     case $what in
@@ -126,6 +147,11 @@ one() {
     overlay) CMDLINE=$persist
              dd if=/dev/zero of="$out.image" bs=1M count=2 status=none
              DISK=image:$out.image boots "$name" linux-riscv64 'GUEST-DISK-WRITTEN over' 'vm linux-riscv64 reboots' 'GUEST-DISK-OK over' ;;
+    partition) CMDLINE=$persist
+             gpt "$out.disk"
+             verdict=$(HOSTDISK=$out.disk DISK=host:0p2 boots "$name" linux-riscv64 'GUEST-DISK-WRITTEN over' 'vm linux-riscv64 reboots' 'GUEST-DISK-OK over')
+             [[ $verdict != ok* ]] || only_partition "$out.disk" || { fail "$name" 'written outside host:0p2, or not at all'; return; }
+             echo "$verdict" ;;
     uboot)   types "$name" tools/boot.sh run uboot-riscv64 -- "${in_uboot[@]}" ;;
     opensbi) types "$name" tools/boot.sh run opensbi-riscv64 -- 'OpenSBI v' '' "${in_uboot[@]}" ;;
     commands) plays "$name" commands.sh "$BUILD" "$host" ;;
