@@ -11,37 +11,10 @@
 #include "test/unit/block_power.h"
 #include "test/unit/disk.h"
 #include "test/unit/one_core.h"
+#include "test/unit/sweep.h"
 
 ONE_FILE(sleeper, rv_j(0))
 static const struct file_source files = { .ctx = &sleeper, .open = one_open, .close = one_close };
-
-struct hook { const char *name; uint64_t (*fail_at)(uint64_t n); };
-static const struct hook hooks[] = { { "object", heap_fail_at }, { "run of pages", page_fail_at } };
-
-static bool says_memory(struct vm_error e)
-{
-    char text[200];
-    vm_error_format(text, sizeof text, &e);
-    return e.kind == VM_CORE_RESOURCE_EXHAUSTED || strstr(text, "memory");
-}
-
-/* `op` leaves nothing behind when it succeeds. Returns how many allocations it makes. */
-static unsigned sweep(const struct hook *h, const char *what, struct vm_error (*op)(void))
-{
-    for (unsigned n = 1;; n++) {
-        uint64_t pages = page_available(), bytes = heap_used_bytes();
-        h->fail_at(n);
-        struct vm_error e = op();
-        uint64_t left = h->fail_at(0);
-        if (page_available() != pages || heap_used_bytes() != bytes)
-            test_fail(__FILE__, __LINE__, "%s, %s %u: pages %" PRIi64 ", bytes %" PRIi64, what, h->name, n, (int64_t)(page_available() - pages),
-                      (int64_t)(heap_used_bytes() - bytes));
-        if (vm_failed(e) && !says_memory(e)) test_fail(__FILE__, __LINE__, "%s, %s %u: \"%s\"", what, h->name, n, e.reason ? e.reason : "no reason");
-        if (left && vm_failed(e)) test_fail(__FILE__, __LINE__, "%s fails without a failure", what);
-        if (left) return n - 1;
-        if (vm_failed(op())) test_fail(__FILE__, __LINE__, "%s, %s %u: the next try fails", what, h->name, n);
-    }
-}
 
 /* ---- lives ---- */
 static struct vm_config everything(void)
@@ -75,8 +48,8 @@ static struct vm_error whole_life(void)
 TEST(R52_a_life_goes_on_or_never_was_whichever_object_or_page_is_missing)
 {
     one_core();
-    CHECK(sweep(&hooks[0], "a life", whole_life) > 30);
-    CHECK(sweep(&hooks[1], "a life", whole_life) > 10);
+    CHECK(sweep(&sweep_objects, "a life", whole_life) > 30);
+    CHECK(sweep(&sweep_pages, "a life", whole_life) > 10);
 }
 
 static struct vm *living;
@@ -94,7 +67,7 @@ static struct vm_error start_and_reset(void)
 TEST(a_vm_that_was_made_needs_no_more_memory_for_its_life)
 {
     living = one_vm_of(&sleeper, vm_config_default(), "living");
-    for (unsigned i = 0; i < 2; i++) CHECK_EQ_U64(sweep(&hooks[i], "start to reset", start_and_reset), 0);
+    CHECK_EQ_U64(sweep(&sweep_objects, "start to reset", start_and_reset) + sweep(&sweep_pages, "start to reset", start_and_reset), 0);
     one_end(living);
 }
 
@@ -109,7 +82,7 @@ static struct vm_error parse(void)
 TEST(descriptions_are_read_without_memory)
 {
     one_core();
-    for (unsigned i = 0; i < 2; i++) CHECK_EQ_U64(sweep(&hooks[i], "a description", parse), 0);
+    CHECK_EQ_U64(sweep(&sweep_objects, "a description", parse) + sweep(&sweep_pages, "a description", parse), 0);
 }
 
 /* ---- disks ---- */
@@ -152,10 +125,10 @@ TEST(disks_are_made_and_serve_or_say_what_is_missing)
 {
     one_core();
     disk = faulty_new();
-    CHECK(sweep(&hooks[0], "an overlay", use_overlay) >= 3);
-    CHECK(sweep(&hooks[1], "an overlay", use_overlay) >= 4);
-    CHECK(sweep(&hooks[0], "a RAM disk", use_ram_disk) >= 1);
-    CHECK(sweep(&hooks[1], "a RAM disk", use_ram_disk) >= 2);
+    CHECK(sweep(&sweep_objects, "an overlay", use_overlay) >= 3);
+    CHECK(sweep(&sweep_pages, "an overlay", use_overlay) >= 4);
+    CHECK(sweep(&sweep_objects, "a RAM disk", use_ram_disk) >= 1);
+    CHECK(sweep(&sweep_pages, "a RAM disk", use_ram_disk) >= 2);
     free(disk);
 }
 
@@ -185,8 +158,8 @@ TEST(the_event_log_opens_or_leaves_its_disk_alone)
 {
     one_core();
     log_disk = power_new(8 + 4 * 32, NULL);
-    CHECK(sweep(&hooks[0], "an event log", use_log) >= 1);
-    CHECK(sweep(&hooks[1], "an event log", use_log) >= 1);
+    CHECK(sweep(&sweep_objects, "an event log", use_log) >= 1);
+    CHECK(sweep(&sweep_pages, "an event log", use_log) >= 1);
     power_free(log_disk);
 }
 
@@ -201,7 +174,7 @@ static struct vm_error use_memory_store(void)
 TEST(the_event_store_in_memory_is_made_or_is_not)
 {
     one_core();
-    CHECK(sweep(&hooks[0], "a store", use_memory_store) + sweep(&hooks[1], "a store", use_memory_store) >= 1);
+    CHECK(sweep(&sweep_objects, "a store", use_memory_store) + sweep(&sweep_pages, "a store", use_memory_store) >= 1);
 }
 
 /* ---- the monitor ---- */
@@ -267,8 +240,8 @@ TEST(every_command_of_the_monitor_does_its_work_or_says_that_memory_is_missing)
     for (unsigned i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         command = commands[i];
         if (vm_failed(run_command())) test_fail(__FILE__, __LINE__, "%s: %s", command, told);
-        CHECK(sweep(&hooks[0], command, run_command) >= 2);           /* the script's text, and the output */
-        CHECK(sweep(&hooks[1], command, run_command) < 200);
+        CHECK(sweep(&sweep_objects, command, run_command) >= 2);           /* the script's text, and the output */
+        CHECK(sweep(&sweep_pages, command, run_command) < 200);
     }
     one_end(held);
     vm_history_open(events);

@@ -7,6 +7,7 @@
 #include "test/unit/disk.h"
 #include "test/unit/gpt_table.h"
 #include "test/unit/pages.h"
+#include "test/unit/sweep.h"
 
 static struct faulty *whole, *parted, *fixed;
 static struct block *a, *b;
@@ -86,6 +87,23 @@ TEST(a_host_disk_that_somebody_writes_is_his_alone_readers_share)
     block_destroy(c);
     CHECK(opens("1", false, &a));
     block_destroy(a);
+}
+
+static struct vm_error open_and_close(void)
+{
+    struct vm_error e = host_disk_open("1p2", false, &a);
+    if (vm_failed(e)) return e;
+    CHECK(a->sector_count == 300);
+    block_destroy(a);
+    return e;
+}
+
+TEST(a_partition_opens_or_stays_free_whichever_object_or_page_is_missing)
+{
+    start();
+    CHECK(sweep(&sweep_objects, "a partition", open_and_close) + sweep(&sweep_pages, "a partition", open_and_close) >= 2);
+    CHECK(opens("1", false, &b));                                    /* nobody has a part of it */
+    block_destroy(b);
 }
 
 static const char *no_file(void *ctx, const char *path, struct blob *out)

@@ -18,7 +18,7 @@ interrupt | ipi-storm/2/stopped timer-past/2/stopped sleep/4/stopped reset-storm
 registers | csrs/1/off sbi/2/off
 code      | rewritten/1/off rewritten-unfenced/2/off
 random    | random:1/1/any random:2/2/any random:3/1/any random:4/2/any random:5/1/any random:6/2/any
-memory    | page-tables/1/off jumps/1/off
+memory    | page-tables/1/off jumps/1/off pmp-games/1/off
 devices   | mmio/2/off rings/2/off finisher/1/code
 flood     | uart-flood/2/stopped uart-lines/1/stopped
 END

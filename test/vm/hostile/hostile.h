@@ -20,7 +20,7 @@ extern char skip_m[], again[], ping[], elsewhere[], hopeless[];
 typedef void program(uint64_t hart);
 program illegal_storm, trap_loop, hopeless_handler, spin, sleep_for_ever, ipi_storm, timer_past, all_csrs, locked_pmp, sbi_garbage, random_code,
         rewritten_code, rewritten_unfenced;
-program page_tables, wiped, jumps_to_devices;
+program page_tables, pmp_games, wiped, jumps_to_devices;
 program mmio_storm, ring_garbage, rings_for_ever, uart_flood, uart_lines, finisher_words, reset_storm;
 
 program torture;

@@ -54,6 +54,46 @@ void page_tables(uint64_t hart)
     csr_write("satp", 0);
 }
 
+/* PMP entries of every kind over one another, changed before each access that S-mode makes at their edges, in the tables it
+ * walks and in the code it runs; at last a locked one over data, which binds M-mode too. */
+void pmp_games(uint64_t hart)
+{
+    enum { LOCK = 0x80, ENTRIES = 16 };
+    static uint64_t field[2048] __attribute__((aligned(16384)));
+    static uint64_t identity[512] __attribute__((aligned(4096)));
+    uint64_t edge[ENTRIES];
+    for (unsigned i = 0; i < 512; i++) identity[i] = (uint64_t)i << 28 | 0xcf;                  /* Sv39, 1 GiB leaves */
+    for (unsigned round = 0; round < 3000; round++) {
+        uint64_t cfg[2] = { random_u64() & 0x1f1f1f1f1f1f1f1f, random_u64() & 0x1f1f1f1f1f1f1f1f };
+        for (unsigned i = 0; i < ENTRIES; i++) {
+            uint64_t r = random_u64();
+            edge[i] = (r & 7) == 0 ? (uint64_t)identity : (r & 7) == 1 ? RAM + RAM_BYTES : (r & 7) == 2 ? r : (uint64_t)field + (r >> 8) % sizeof field;
+        }
+#define ENTRY(n) csr_write("pmpaddr" #n, edge[n] >> 2 | ((1ull << (random_u64() & 15)) - 1))   /* ones at the end: the size of a NAPOT one */
+        ENTRY(0); ENTRY(1); ENTRY(2); ENTRY(3); ENTRY(4); ENTRY(5); ENTRY(6); ENTRY(7);
+        ENTRY(8); ENTRY(9); ENTRY(10); ENTRY(11); ENTRY(12); ENTRY(13); ENTRY(14); ENTRY(15);
+#undef ENTRY
+        csr_write("pmpcfg0", cfg[0]);
+        csr_write("pmpcfg2", cfg[1] | (uint64_t)(random_u64() & 7) << 56 | 0x18ull << 56);      /* the last one: often all of memory */
+        csr_write("satp", round & 1 ? 8ull << 60 | (uint64_t)identity >> 12 : 0);
+        if (round & 2) __asm__ volatile("sfence.vma");                                          /* or not, as it should */
+        for (unsigned n = 0; n < 8; n++) {
+            uint64_t r = random_u64();
+            as_supervisor(edge[r % ENTRIES] - 4 + (r >> 8 & 7), r >> 16);
+        }
+        if (round % 16 == 0) below((uint64_t)field);
+    }
+    csr_write("satp", 0);
+    csr_write("pmpaddr0", (uint64_t)field >> 2 | (sizeof field / 8 - 1));
+    csr_write("pmpcfg0", LOCK | 0x18 | hart);
+    for (unsigned i = 0; i < 1000; i++) {
+        uint64_t r = random_u64(), at = (uint64_t)field - 16 + r % (sizeof field + 32);
+        if (r >> 63) load(at, r >> 40 & 3); else if (at >= (uint64_t)field && at < (uint64_t)field + sizeof field) store(at & ~7ull, 3, r);
+        csr_write("pmpaddr0", r);
+        csr_write("pmpcfg0", r & 0x7f7f7f7f7f7f7f7f);                                    /* too late */
+    }
+}
+
 /* From the top of RAM, the device tree first, down to and over this loop. */
 void wiped(uint64_t hart)
 {

@@ -38,6 +38,7 @@ static const struct { const char *name; program *run; } parts[] = {
     { "csrs", all_csrs },   { "page-tables", page_tables }, { "jumps", jumps_to_devices }, { "mmio", mmio_storm },
     { "rings", ring_garbage }, { "rewritten", rewritten_code }, { "unfenced", rewritten_unfenced }, { "interrupts", interrupts },
     { "atomics", atomics }, { "sleep", sleep_for_ever },    { "ipi-storm", ipi_storm },    { "timer-past", timer_past },
+    { "pmp", pmp_games },
 };
 enum { PARTS = sizeof parts / sizeof *parts };
 
