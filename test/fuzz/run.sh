@@ -9,7 +9,7 @@ here=$(dirname "$(realpath "$0")")
 out=$build/fuzz passed=0 failed=0
 python3 "$here/seeds.py" "$build" "$out/seeds" || exit 1
 # runs of the short form: what costs about three seconds
-declare -A runs=([decode]=1500 [ir]=1000 [config]=20000 [image]=10000 [bundle]=40000 [virtio]=600 [disk]=200 [monitor]=1500 [boot]=20000 [gic]=400 [pl011]=5000 [arm64]=500)
+declare -A runs=([decode]=1500 [ir]=1000 [config]=20000 [image]=10000 [bundle]=40000 [virtio]=600 [disk]=200 [monitor]=1500 [boot]=20000 [gic]=400 [pl011]=5000 [arm64]=500 [x86_64]=300)
 for program in "$out"/fuzz-*; do
     target=${program##*/fuzz-}
     [ -x "$program" ] || continue
