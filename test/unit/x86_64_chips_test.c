@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The PC's interrupt chips and timers, before a clock that the test moves: local APIC, I/O APIC, 8259, 8254, CMOS clock. */
+/* The PC's interrupt chips and timers, before a clock that the test moves: local APIC, I/O APIC, 8259, 8254, CMOS clock; and the
+ * debug console. */
 #include "drivers/virt/cmos.h"
+#include "drivers/virt/debugcon.h"
 #include "drivers/virt/i8254.h"
 #include "drivers/virt/i8259.h"
 #include "drivers/virt/ioapic.h"
@@ -341,5 +343,24 @@ TEST(cmos_tells_and_takes_the_time)
     wall -= 60;
     CHECK(cmos_read(0x5f) == 2 && cmos_read(0x34) + 256 * cmos_read(0x35) == 112 * 16);
     chip_torture(&r[0], 20000);
+    r[0].ops->destroy(r[0].dev);
+}
+
+static char said[4];
+static void say(void *ctx, const char *text, size_t length)
+{
+    CHECK(length == 1);
+    strncat(ctx, text, 1);
+}
+
+TEST(debugcon_is_found_and_written)
+{
+    chip_pages();
+    const struct debugcon_config c = { .ctx = said, .write = say };
+    CHECK(!vm_failed(debugcon_create(&c, &r[0])));
+    CHECK(r[0].size_bytes == 1 && chip_read(&r[0], 0, 1) == 0xe9);
+    chip_write(&r[0], 0, 1, 'o');
+    chip_write(&r[0], 0, 1, 'k');
+    CHECK(!strcmp(said, "ok"));
     r[0].ops->destroy(r[0].dev);
 }

@@ -84,6 +84,7 @@ TEST(x86_boot_cpu_starts_by_pvh_and_the_others_wait)
     CHECK(w->v[0].regs.pc == 0x200010 && x86_code_bits(f) == 32 && f->cr0 == (X86_CR0_PE | X86_CR0_ET));
     uint64_t info = w->v[0].regs.slot[X86_RBX];
     CHECK(at(info, 4) == 0x336ec578 && at(at(info + 24, 8), 5) == 0x6f6c6c6568ull && at(info + 48, 4) == 3);
+    CHECK(at(0x40e, 2) == 0x9fc0 && at(0x413, 2) == 639);   /* as a BIOS leaves it */
     CHECK(X86_64_MICROVM.is_started(w->machine, 0) && !X86_64_MICROVM.is_started(w->machine, 1));
     void *lapic = ((struct x86_machine *)w->machine)->lapic;
     lapic_write(lapic, 0, 0x310, 1u << 24);
@@ -185,6 +186,16 @@ TEST(x86_power_by_memory_and_port)
     REG(X86_RDI) = X86_POWER_BASE + 2;
     REG(X86_RAX) = 0x42;
     CHECK(DO(0x88, 0x07) == EXEC_CONTINUE && w->powered == 1 + POWER_REBOOT);
+    w->powered = 0;
+    set(0x400000, 0x80000600, 4);                           /* OUTSD, INSD: a look for a PCI bus, which resets nothing and finds none */
+    REG(X86_RSI) = 0x400000;
+    REG(X86_RDI) = 0x500000;
+    REG(X86_RDX) = 0xcf8;
+    CHECK(DO(0x6f) == EXEC_CONTINUE && !w->powered);
+    CHECK(DO(0x6d) == EXEC_CONTINUE && at(0x500000, 4) == 0xffffffff);
+    set(0x400004, 6, 1);
+    REG(X86_RDX) = 0xcf9;
+    CHECK(DO(0x6e) == EXEC_CONTINUE && w->powered == 1 + POWER_REBOOT);
     end();
 }
 

@@ -21,6 +21,7 @@
 #define X86_COM1_PORT       0x3f8
 #define X86_COM1_IRQ        4
 #define X86_RTC_IRQ         8
+#define X86_DEBUGCON_PORT   0x402           /* for firmware alone */
 #define X86_PIT_GSI         2               /* interrupt 0 of the PC is input 2 */
 
 /* Ports are on the bus too, from here on: beyond every physical address. */

@@ -187,6 +187,17 @@ static struct vm_error load_tables(struct x86_machine *m, uint64_t *rsdp)
     return put(m, X86_MP_TABLE_AT, m->tables, n);
 }
 
+/* The BIOS's data area: where the memory below 1 MiB ends. Kernels look for the MP table from there, and for room below. */
+static struct vm_error load_bios_data(struct x86_machine *m)
+{
+    enum { EXTENDED_SEGMENT = 0x40e, KILOBYTES = 0x413 };
+    uint8_t segment[2], size[2];
+    store_le16(segment, X86_LOW_RAM_FREE_TO >> 4);
+    store_le16(size, X86_LOW_RAM_FREE_TO / 1024);
+    struct vm_error e = put(m, EXTENDED_SEGMENT, segment, sizeof segment);
+    return vm_failed(e) ? e : put(m, KILOBYTES, size, sizeof size);
+}
+
 /* Code, data; and the first 4 GiB one to one in 2 MiB pages. */
 static struct vm_error load_descriptors(struct x86_machine *m)
 {
@@ -349,6 +360,7 @@ struct vm_error x86_boot(struct x86_machine *m)
     struct vm_error e = image_load(&l->kernel, m->gmem);
     if (!vm_failed(e) && l->initrd_end > l->initrd_from) e = put(m, l->initrd_from, m->config.initrd.data, m->config.initrd.size_bytes);
     if (!vm_failed(e)) e = load_tables(m, &rsdp);
+    if (!vm_failed(e)) e = load_bios_data(m);
     if (!vm_failed(e)) e = load_descriptors(m);
     if (!vm_failed(e)) e = load_cmdline(m);
     if (vm_failed(e)) return e;

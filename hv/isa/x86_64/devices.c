@@ -2,6 +2,7 @@
 /* What is on the x86_64 machine's bus and how its wires run; the map is board.h. Built before the VM starts; the console functions
  * may run in any thread, with the devices' own locks. */
 #include "drivers/virt/cmos.h"
+#include "drivers/virt/debugcon.h"
 #include "drivers/virt/i8254.h"
 #include "drivers/virt/i8259.h"
 #include "drivers/virt/ioapic.h"
@@ -151,8 +152,11 @@ static struct vm_error make_small(struct x86_machine *m)
     r->size_bytes = 8;
     r->max_access_bytes = 1;
     e = attach(m, made, r);
-    if (!vm_failed(e)) m->uart = r->dev;
-    return e;
+    if (vm_failed(e)) return e;
+    m->uart = r->dev;
+    if (!m->config.firmware.size_bytes) return VM_SUCCESS;
+    const struct debugcon_config debugcon = { { X86_PORTS + X86_DEBUGCON_PORT }, m, uart_write };
+    return attach(m, debugcon_create(&debugcon, r), r);
 }
 
 /* Disks from slot 0 upwards; entropy in the last slot and the console before it, where disks leave room. */
