@@ -260,3 +260,46 @@ TEST(x86_walk_of_32_bits_and_pae)
     CHECK(!look(0x1def, ACCESS_READ, true, X86_LOOK_ACCESS));
     end();
 }
+
+/* Tables and code change without a word; what was remembered of them does not outlive that. */
+TEST(x86_memos_of_walks_and_code_end_with_what_they_are_of)
+{
+    begin();
+    struct vcpu *v = &w->v[0];
+    struct x86_frame *f = x86_frame(v);
+    const struct hw_exit x = { .kind = HW_EXIT_MEMORY, .how = ACCESS_READ };
+    f->efer = X86_EFER_LME | X86_EFER_LMA;
+    f->cr0 |= X86_CR0_PG;
+    f->cr4 = X86_CR4_PAE;
+    f->cr3 = 0x600000;
+    f->segment[X86_CS].rights |= X86_RIGHTS_L;
+    set(0x600000, 0x601003, 8);
+    set(0x601000, 0x602003, 8);
+    set(0x602000, 0x603003, 8);
+    set(0x603008, 0x705003, 8);                             /* 1000H: code */
+    set(0x603010, 0xfee00003, 8);                           /* 2000H: the local APIC, later a virtio slot */
+    set(0x705000, 0x90078b, 8);                             /* mov (%rdi), %eax */
+    for (unsigned round = 0; round < 2; round++) {
+        v->regs.pc = 0x1000;
+        REG(X86_RDI) = 0x2030;
+        CHECK(X86_NATIVE.exit(v, &x, &error) == EXEC_CONTINUE && v->regs.pc == 0x1002 && REG(X86_RAX) == LAPIC_VERSION);
+        CHECK(x86_state(v)->walk[X86_WALK_FETCH].count == 4 && x86_state(v)->walk[X86_WALK_READ].count == 4);
+    }
+    CHECK(at(0x603010, 8) == 0xfee00023);
+    set(0x603010, 0xfeb00003, 8);
+    REG(X86_RDI) = 0x2000;
+    v->regs.pc = 0x1000;
+    CHECK(X86_NATIVE.exit(v, &x, &error) == EXEC_CONTINUE && REG(X86_RAX) == 0x74726976 && at(0x603010, 8) == 0xfeb00023);
+    set(0x705000, 0x04478b, 8);                             /* mov 4(%rdi), %eax */
+    v->regs.pc = 0x1000;
+    CHECK(X86_NATIVE.exit(v, &x, &error) == EXEC_CONTINUE && v->regs.pc == 0x1003 && REG(X86_RAX) == 2);
+    set(0x706000, 0x90178b, 8);                             /* another page of code: mov (%rdi), %edx */
+    set(0x603008, 0x706003, 8);
+    v->regs.pc = 0x1000;
+    CHECK(X86_NATIVE.exit(v, &x, &error) == EXEC_CONTINUE && v->regs.pc == 0x1002 && REG(X86_RDX) == 0x74726976);
+    set(0x603010, 0, 8);
+    v->regs.pc = 0x1000;
+    CHECK(X86_NATIVE.exit(v, &x, &error) == EXEC_CONTINUE && v->regs.pc == 0x1000 && f->cr2 == 0x2000);
+    CHECK((f->event & 0xff) == X86_PF && f->event & X86_EVENT_VALID);
+    end();
+}

@@ -25,6 +25,7 @@ struct svm_vcpu {
     uint64_t         vm_generation;         /* of the tables that this address space number was used with */
     uint64_t         asid_generation;       /* of the core's numbers */
     unsigned         core;
+    bool             is_partial;            /* the frame has only what give_little gives */
 };
 _Static_assert(sizeof(struct svm_vcpu) <= HV_PAGE_BYTES, "the VMCB is the second page");
 
@@ -171,6 +172,28 @@ static void give_frame(const struct vmcb *b, struct x86_frame *f)
     f->sysenter_cs = b->sysenter_cs;
     f->sysenter_esp = b->sysenter_esp;
     f->sysenter_eip = b->sysenter_eip;
+}
+
+/* What is enough to fetch an instruction and to step over it. */
+static void give_little(const struct vmcb *b, struct x86_frame *f)
+{
+    f->segment[X86_CS] = b->segment[X86_CS];
+    f->cpl = b->cpl;
+    f->efer = b->efer & ~EFER_SVME;
+    f->cr0 = b->cr0;
+    f->cr3 = b->cr3;
+    f->cr4 = b->cr4;
+}
+
+/* With the trap flag set an instruction that is stepped over changes debug registers: not then. */
+static bool is_little(const struct x86_frame *f, const struct hw_exit *out)
+{
+    const struct x86_exit *x = &f->exit;
+    if (f->rflags & RFLAGS_TF) return false;
+    if (out->kind == HW_EXIT_HOST) return true;
+    if (out->kind != HW_EXIT_GUEST) return false;
+    return x->kind == X86_EXIT_CPUID || x->kind == X86_EXIT_HLT || x->kind == X86_EXIT_HYPERCALL || x->kind == X86_EXIT_IRQ_WINDOW ||
+           (x->kind == X86_EXIT_PORT && !x->is_string);
 }
 
 /* What one entry is to do besides running. */
@@ -336,6 +359,7 @@ static void run_guest(struct hw_vcpu *hw, const struct hw_run *run, struct hw_ex
     c->needs_flush = false;
     if ((uint32_t)b->exit_code == VMCB_EXIT_INVALID) {   /* the save area is undefined now: the frame has the guest */
         *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = "AMD-V refuses this state of the guest" };
+        v->is_partial = false;
         x86_64_guest_state_save(&v->state, f);
         return;
     }
@@ -346,16 +370,20 @@ static void run_guest(struct hw_vcpu *hw, const struct hw_run *run, struct hw_ex
     run->slot[0] = b->rax;
     f->cr8 = b->interrupt_control & 15;
     f->in_shadow = b->interrupt_shadow & 1;
-    give_frame(b, f);
     x86_64_guest_xcr0(f);
     keep_event(b, f);
     explain(v, f, run, out);
+    v->is_partial = is_little(f, out);
+    if (v->is_partial) give_little(b, f);
+    else give_frame(b, f);
 }
 
 static void put(struct hw_vcpu *hw, const struct hw_run *run)
 {
     struct svm_vcpu *v = (struct svm_vcpu *)hw;
     struct x86_frame *f = run->frame;
+    if (v->is_partial) give_frame(vmcb_of(v), f);
+    v->is_partial = false;
     x86_64_guest_state_save(&v->state, f);
 }
 

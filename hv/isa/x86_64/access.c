@@ -65,7 +65,7 @@ static bool translate(struct vcpu *v, uint64_t linear, enum access_type how, uin
     struct x86_frame *f = x86_frame(v);
     uint32_t error = 0;
     if (!x86_is_long(f)) linear = (uint32_t)linear;
-    if (x86_translate(f, v->mmu.gmem, linear, how, f->cpl == 3, X86_LOOK_ACCESS, gpa, &error)) return true;
+    if (x86_translate_again(v, linear, how, gpa, &error)) return true;
     f->cr2 = linear;
     f->is_changed = true;
     x86_raise_error(f, X86_PF, error);

@@ -290,12 +290,11 @@ static bool is_absolute(const struct x86_insn *i) { return i->map == X86_MAP_ONE
 
 enum exec_status x86_emulate(struct vcpu *v, struct vm_error *error)
 {
-    uint8_t bytes[X86_MAX_INSN];
     struct work w = { .v = v, .f = x86_frame(v), .is_done = true };
-    bool is_invalid;
-    unsigned got = x86_fetch(v, bytes, sizeof bytes);
     enum outcome outcome = UNKNOWN;
-    if (x86_insn_decode(bytes, got, x86_code_bits(w.f), &w.i, &is_invalid) && !w.i.has_vex) {
+    const struct x86_insn *i = x86_insn_at_pc(v);
+    if (i && !i->has_vex) {
+        w.i = *i;
         w.size_bytes = operand_bytes(&w.i);
         if (is_string(&w.i) && w.size_bytes == 8 && (w.i.op & 0xf0) == 0x60) w.size_bytes = 4;
         if (is_absolute(&w.i)) w.at = linear(&w, w.i.segment != X86_NO_REG ? w.i.segment : X86_DS, (uint64_t)w.i.immediate);
@@ -315,19 +314,15 @@ enum exec_status x86_emulate(struct vcpu *v, struct vm_error *error)
 /* MOV to or from a control register where the CPU does not say which: 0F 20, 0F 22. */
 enum exec_status x86_emulate_cr(struct vcpu *v, struct vm_error *error)
 {
-    uint8_t bytes[X86_MAX_INSN];
-    struct x86_insn i;
     struct x86_frame *f = x86_frame(v);
-    bool is_invalid;
-    unsigned got = x86_fetch(v, bytes, sizeof bytes);
-    bool is_ours = x86_insn_decode(bytes, got, x86_code_bits(f), &i, &is_invalid) && i.map == X86_MAP_0F && (i.op == 0x20 || i.op == 0x22);
-    if (!is_ours) {
+    const struct x86_insn *i = x86_insn_at_pc(v);
+    if (!i || i->map != X86_MAP_0F || (i->op != 0x20 && i->op != 0x22)) {
         *error = vm_error_because(VM_EXECUTION_INVALID_INSTRUCTION, "a control register is moved in an unknown way");
         return EXEC_FAILED;
     }
-    f->exit.cr = i.reg == 0 && i.has_lock ? 8 : i.reg;
-    f->exit.is_cr_read = i.op == 0x20;
-    f->exit.cr_slot = i.rm;
-    f->exit.insn_bytes = i.length;
+    f->exit.cr = i->reg == 0 && i->has_lock ? 8 : i->reg;
+    f->exit.is_cr_read = i->op == 0x20;
+    f->exit.cr_slot = i->rm;
+    f->exit.insn_bytes = i->length;
     return EXEC_CONTINUE;
 }

@@ -112,13 +112,9 @@ void x86_advance(struct vcpu *v)
     static const uint8_t usual[X86_EXIT_COUNT] = { [X86_EXIT_CPUID] = 2, [X86_EXIT_RDMSR] = 2, [X86_EXIT_WRMSR] = 2, [X86_EXIT_HLT] = 1,
                                                    [X86_EXIT_HYPERCALL] = 3, [X86_EXIT_XSETBV] = 3, [X86_EXIT_SKIP] = 2 };
     struct x86_frame *f = x86_frame(v);
-    uint8_t bytes[X86_MAX_INSN];
-    struct x86_insn i;
-    bool is_invalid;
     if (!f->exit.insn_bytes) {
-        unsigned got = x86_fetch(v, bytes, sizeof bytes);
-        bool ok = x86_insn_decode(bytes, got, x86_code_bits(f), &i, &is_invalid);
-        f->exit.insn_bytes = ok ? i.length : usual[f->exit.kind];       /* code that is gone already: what it was, without prefixes */
+        const struct x86_insn *i = x86_insn_at_pc(v);
+        f->exit.insn_bytes = i ? i->length : usual[f->exit.kind];       /* code that is gone already: what it was, without prefixes */
     }
     x86_advance_by(v, f->exit.insn_bytes);
 }

@@ -6,6 +6,7 @@
 #include "hv/arch/hw_x86.h"
 #include "hv/base/bits.h"
 #include "hv/exec/engine.h"
+#include "hv/isa/x86_64/insn.h"
 
 /* General registers by their numbers. */
 enum x86_slot { X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI, X86_R8 };
@@ -28,6 +29,21 @@ enum { X86_EFER_SCE = 1 << 0, X86_EFER_LME = 1 << 8, X86_EFER_LMA = 1 << 10, X86
 #define X86_MTRR_FIXED 11
 #define X86_MTRR_PAIRS 8
 
+/* A walk of the guest's tables in long mode, and an instruction, as they were found last: made again they cost a comparison. */
+#define X86_MAX_LEVELS 5
+#define X86_INSN_MEMOS 8
+enum { X86_WALK_FETCH, X86_WALK_READ, X86_WALK_WRITE, X86_WALKS };
+struct x86_walk_memo {
+    unsigned        count;                  /* of levels; 0: nothing is remembered */
+    uint8_t         cpl;
+    const uint64_t *entry[X86_MAX_LEVELS];  /* in the host's memory, and what they were */
+    uint64_t        value[X86_MAX_LEVELS];
+    uint64_t        linear, cr3, cr0, cr4, efer, rflags;
+    uint64_t        gpa;                    /* the page */
+    const void     *host;                   /* and where it is; NULL: no RAM */
+};
+struct x86_insn_memo { unsigned bits; uint8_t bytes[16]; struct x86_insn insn; };      /* bits 0: nothing */
+
 /* Behind the frame: registers that only we have. */
 struct x86_state {
     struct x86_frame frame;
@@ -38,6 +54,8 @@ struct x86_state {
     uint8_t  cr8_loaded;                    /* what the APIC's TPR was at the last entry */
     bool     is_nmi_pending;
     bool     has_news;                      /* the interrupt chips may have something to deliver */
+    struct x86_walk_memo walk[X86_WALKS];
+    struct x86_insn_memo insn[X86_INSN_MEMOS];
 };
 _Static_assert(sizeof(struct x86_state) <= VCPU_ISA_BYTES, "vcpu_regs.isa holds the state");
 _Static_assert(offsetof(struct x86_state, frame) == 0, "hv/exec/native.h");
@@ -82,8 +100,10 @@ bool x86_translate(const struct x86_frame *f, struct gmem *m, uint64_t linear, e
 NODISCARD bool x86_walk(struct mmu *m, guest_addr at, enum access_type how, unsigned context, struct translation *out, struct fault *why);
 bool x86_peek(const struct vcpu *v, guest_addr at, guest_phys_addr *out);
 unsigned x86_rights(const struct vcpu *v, guest_addr at);
-/* Instruction bytes at cs:rip, as many as can be had; 0: the first cannot be read. */
-unsigned x86_fetch(struct vcpu *v, uint8_t *out, unsigned cap_bytes);
+/* The same for what the vCPU does now, with its rights: data as X86_LOOK_ACCESS, code as X86_LOOK_RIGHTS. */
+bool x86_translate_again(struct vcpu *v, uint64_t linear, enum access_type how, uint64_t *gpa, uint32_t *error);
+/* The instruction at cs:rip, until the next is asked for; NULL: it cannot be read, or there is no such instruction. */
+const struct x86_insn *x86_insn_at_pc(struct vcpu *v);
 
 /* ---- exit.c, cpuid.c, msr.c, emulate.c ---- */
 extern const struct native_ops X86_NATIVE;

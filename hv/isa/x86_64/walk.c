@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The guest's own page tables: none, two levels, PAE, four and five levels (SDM 4). For instructions that we carry out, and for
- * debuggers; the CPU walks them itself otherwise. Nothing is cached: CR3 and tables change without a word to us. */
+ * debuggers; the CPU walks them itself otherwise. CR3 and tables change without a word to us: the memo of a walk holds only as long as
+ * every entry that it came by is what it was. */
 #include "hv/isa/x86_64/state.h"
 
 enum { P = 1 << 0, W = 1 << 1, U = 1 << 2, A = 1 << 5, D = 1 << 6, PS = 1 << 7 };
@@ -18,18 +19,9 @@ static struct paging paging_of(const struct x86_frame *f)
     return (struct paging){ 2, 10, 4 };
 }
 
-static bool read_entry(struct gmem *m, uint64_t at, unsigned bytes, uint64_t *out)
+static uint64_t load_entry(const void *p, unsigned bytes)
 {
-    const void *p = gmem_slice(m, guest_phys_addr_make(at), bytes, ACCESS_READ);
-    if (!p) return false;
-    *out = bytes == 4 ? __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED) : __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
-    return true;
-}
-
-static void mark_entry(struct gmem *m, uint64_t at, uint64_t bits)
-{
-    uint32_t *p = gmem_slice(m, guest_phys_addr_make(at), 4, ACCESS_WRITE);        /* A and D are in the low half */
-    if (p) __atomic_fetch_or(p, (uint32_t)bits, __ATOMIC_RELAXED);
+    return bytes == 4 ? __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED) : __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED);
 }
 
 /* SDM 4.6.1. rights: the AND of P, W, U over the levels, and NX when one has it. */
@@ -49,12 +41,16 @@ static uint32_t error_of(const struct x86_frame *f, enum access_type how, bool i
            (tells_fetch ? X86_PF_FETCH : 0);
 }
 
-bool x86_translate(const struct x86_frame *f, struct gmem *m, uint64_t linear, enum access_type how, bool is_user, enum x86_look look,
-                   uint64_t *gpa, uint32_t *error)
+/* Where a walk came by: the entries in host memory, and what they were once A and D were set in them. */
+struct path { const void *entry[X86_MAX_LEVELS]; uint64_t value[X86_MAX_LEVELS]; unsigned count; };
+
+static bool walk_tables(const struct x86_frame *f, struct gmem *m, uint64_t linear, enum access_type how, bool is_user, enum x86_look look,
+                        struct path *path, uint64_t *gpa, uint32_t *error)
 {
     struct paging p = paging_of(f);
-    uint64_t table = f->cr3 & ADDRESS, rights = P | W | U, at[5], entry = 0;
-    unsigned shift = 12 + (p.levels - 1) * p.index_bits, used = 0;
+    uint64_t table = f->cr3 & ADDRESS, rights = P | W | U, at[X86_MAX_LEVELS], entry = 0;
+    unsigned shift = 12 + (p.levels - 1) * p.index_bits;
+    path->count = 0;
     if (!p.levels) {
         *gpa = x86_is_long(f) ? linear : (uint32_t)linear;
         return true;
@@ -66,8 +62,13 @@ bool x86_translate(const struct x86_frame *f, struct gmem *m, uint64_t linear, e
         if (!(f->pdpte[linear >> 30] & P)) return false;
     }
     for (;; shift -= p.index_bits) {
-        at[used] = table + (linear >> shift & ((1u << p.index_bits) - 1)) * p.entry_bytes;
-        if (!read_entry(m, at[used++], p.entry_bytes, &entry) || !(entry & P)) return false;
+        at[path->count] = table + (linear >> shift & ((1u << p.index_bits) - 1)) * p.entry_bytes;
+        const void *host = gmem_slice(m, guest_phys_addr_make(at[path->count]), p.entry_bytes, ACCESS_READ);
+        if (!host) return false;
+        entry = load_entry(host, p.entry_bytes);
+        if (!(entry & P)) return false;
+        path->entry[path->count] = host;
+        path->value[path->count++] = entry;
         rights = (rights & entry & (P | W | U)) | ((rights | entry) & NX);
         bool may_be_large = shift > 12 && shift <= 30 && (p.entry_bytes == 8 || f->cr4 & X86_CR4_PSE);
         if (shift == 12 || (may_be_large && entry & PS)) break;
@@ -78,10 +79,69 @@ bool x86_translate(const struct x86_frame *f, struct gmem *m, uint64_t linear, e
     uint64_t page = entry & (p.entry_bytes == 8 ? ADDRESS : 0xfffff000u) & ~(bit64(shift) - 1);
     if (p.entry_bytes == 4 && shift == 22) page |= (entry & PSE_HIGH) << 19;
     *gpa = page | (linear & (bit64(shift) - 1));
-    for (unsigned i = 0; look == X86_LOOK_ACCESS && i < used; i++) {
-        bool is_last = i + 1 == used;
-        mark_entry(m, at[i], A | (is_last && access_is_write(how) ? D : 0));
+    for (unsigned i = 0; look == X86_LOOK_ACCESS && i < path->count; i++) {
+        uint64_t bits = A | (i + 1 == path->count && access_is_write(how) ? D : 0);
+        if ((path->value[i] & bits) == bits) continue;
+        uint32_t *low = gmem_slice(m, guest_phys_addr_make(at[i]), 4, ACCESS_WRITE);        /* A and D are in the low half; not in ROM */
+        if (!low) continue;
+        __atomic_fetch_or(low, (uint32_t)bits, __ATOMIC_RELAXED);
+        path->value[i] |= bits;
     }
+    return true;
+}
+
+bool x86_translate(const struct x86_frame *f, struct gmem *m, uint64_t linear, enum access_type how, bool is_user, enum x86_look look,
+                   uint64_t *gpa, uint32_t *error)
+{
+    struct path path;
+    return walk_tables(f, m, linear, how, is_user, look, &path, gpa, error);
+}
+
+/* ---- walks that are made again ---- */
+
+/* In long mode: everything that a walk depends on is as it was. */
+static bool holds(const struct x86_walk_memo *w, const struct x86_frame *f, uint64_t linear)
+{
+    uint64_t differs = (w->linear ^ linear) >> 12 | (w->cr3 ^ f->cr3) | (w->cr0 ^ f->cr0) | (w->cr4 ^ f->cr4) | (w->efer ^ f->efer) |
+                       ((w->rflags ^ f->rflags) & X86_AC_FLAG) | (w->cpl ^ f->cpl);
+    if (differs || !w->count) return false;
+    for (unsigned i = 0; i < w->count; i++) differs |= __atomic_load_n(w->entry[i], __ATOMIC_RELAXED) ^ w->value[i];
+    return !differs;
+}
+
+static void remember(struct x86_walk_memo *w, const struct x86_frame *f, struct gmem *m, uint64_t linear, const struct path *path, uint64_t gpa)
+{
+    uint64_t page = gpa & ~(HV_PAGE_BYTES - 1);
+    w->count = 0;
+    if (!x86_is_long(f) || !path->count) return;
+    for (unsigned i = 0; i < path->count; i++) {
+        w->entry[i] = path->entry[i];
+        w->value[i] = path->value[i];
+    }
+    w->count = path->count;
+    w->linear = linear;
+    w->gpa = page;
+    w->host = gmem_slice(m, guest_phys_addr_make(page), HV_PAGE_BYTES, ACCESS_READ);
+    w->cr3 = f->cr3;
+    w->cr0 = f->cr0;
+    w->cr4 = f->cr4;
+    w->efer = f->efer;
+    w->rflags = f->rflags;
+    w->cpl = f->cpl;
+}
+
+bool x86_translate_again(struct vcpu *v, uint64_t linear, enum access_type how, uint64_t *gpa, uint32_t *error)
+{
+    struct x86_frame *f = x86_frame(v);
+    struct x86_walk_memo *w = &x86_state(v)->walk[how == ACCESS_EXECUTE ? X86_WALK_FETCH : access_is_write(how) ? X86_WALK_WRITE : X86_WALK_READ];
+    struct path path;
+    if (holds(w, f, linear)) {
+        *gpa = w->gpa | (linear & (HV_PAGE_BYTES - 1));
+        return true;
+    }
+    w->count = 0;
+    if (!walk_tables(f, v->mmu.gmem, linear, how, f->cpl == 3, how == ACCESS_EXECUTE ? X86_LOOK_RIGHTS : X86_LOOK_ACCESS, &path, gpa, error)) return false;
+    remember(w, f, v->mmu.gmem, linear, &path, *gpa);
     return true;
 }
 
@@ -119,20 +179,41 @@ unsigned x86_rights(const struct vcpu *v, guest_addr at)
     return perms;
 }
 
-unsigned x86_fetch(struct vcpu *v, uint8_t *out, unsigned cap_bytes)
+static unsigned fetch(struct vcpu *v, uint8_t out[X86_MAX_INSN])
 {
     struct x86_frame *f = x86_frame(v);
     uint64_t linear = v->regs.pc + (x86_is_64bit(f) ? 0 : f->segment[X86_CS].base), gpa;
+    const struct x86_walk_memo *w = &x86_state(v)->walk[X86_WALK_FETCH];
     unsigned got = 0;
     uint32_t error;
-    while (got < cap_bytes) {
+    while (got < X86_MAX_INSN) {
         uint64_t at = linear + got, left = HV_PAGE_BYTES - at % HV_PAGE_BYTES, n = 0;
         if (!x86_is_64bit(f)) at = (uint32_t)at;
-        if (left > cap_bytes - got) left = cap_bytes - got;
-        if (!x86_translate(f, v->mmu.gmem, at, ACCESS_EXECUTE, f->cpl == 3, X86_LOOK_RIGHTS, &gpa, &error)) break;
+        if (left > X86_MAX_INSN - got) left = X86_MAX_INSN - got;
+        if (!x86_translate_again(v, at, ACCESS_EXECUTE, &gpa, &error)) break;
+        if (left == X86_MAX_INSN && w->count && w->host) {
+            __builtin_memcpy(out, (const uint8_t *)w->host + gpa % HV_PAGE_BYTES, X86_MAX_INSN);
+            return X86_MAX_INSN;
+        }
         const uint8_t *p = gmem_span(v->mmu.gmem, guest_phys_addr_make(gpa), left, ACCESS_READ, &n);
         if (!p) break;
         for (uint64_t k = 0; k < n; k++) out[got++] = p[k];
     }
     return got;
+}
+
+/* Whole instructions are kept with their bytes: the same bytes mean the same. */
+const struct x86_insn *x86_insn_at_pc(struct vcpu *v)
+{
+    struct x86_insn_memo *memo = &x86_state(v)->insn[(v->regs.pc ^ v->regs.pc >> 3) % X86_INSN_MEMOS];
+    uint8_t bytes[16] = { 0 };
+    unsigned bits = x86_code_bits(x86_frame(v)), got = fetch(v, bytes);
+    bool is_invalid;
+    if (got == X86_MAX_INSN && memo->bits == bits && load_le64(bytes) == load_le64(memo->bytes) && load_le64(bytes + 8) == load_le64(memo->bytes + 8))
+        return &memo->insn;
+    memo->bits = 0;
+    if (!x86_insn_decode(bytes, got, bits, &memo->insn, &is_invalid)) return NULL;
+    if (got == X86_MAX_INSN) memo->bits = bits;
+    __builtin_memcpy(memo->bytes, bytes, sizeof bytes);
+    return &memo->insn;
 }
