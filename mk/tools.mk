@@ -10,6 +10,7 @@ TOOLS_linux-riscv64  := gzip flex bison bc
 TOOLS_debian-riscv64 := gzip
 TOOLS_linux-arm64    := aarch64-linux-gnu-gcc gzip flex bison bc
 TOOLS_debian-arm64   := gzip
+TOOLS_linux-x86_64   := gzip flex bison bc libelf-dev
 TOOLS_run     = $(TOOLS_common) $(if $(filter bochs,$(EMULATOR)),bochs,$(TOOLS_$(HOST))) $(TOOLS_$(GUEST)) \
                 $(if $(filter iso,$(IMAGE))$(filter bochs,$(EMULATOR)),$(TOOLS_iso)) $(if $(filter uefi,$(FIRMWARE)),$(TOOLS_uefi_$(HOST)))
 TOOLS_iso     := grub-mkrescue grub-pc-bin grub-efi-amd64-bin xorriso mtools

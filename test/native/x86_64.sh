@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# x86_64.sh BUILD [slow] [WORD...] - guests of the host's own kind on x86_64: AMD-V in QEMU, VT-x and AMD-V in Bochs; the demo kernel,
-# Debian's stock kernel, guests that mean ill beside a good one, refusals, lives. Only rows whose name has all WORDs; `slow` adds the rest of the matrix.
-# Ends in `N passed, N failed`. shows: R61 R63 R64 R67
+# x86_64.sh BUILD [slow] [WORD...] - guests of the host's own kind on x86_64: AMD-V in QEMU, VT-x and AMD-V in Bochs; the demo kernel, Linux,
+# firmware, other kernels, guests that mean ill beside a good one, refusals, lives. Only rows whose name has all WORDs; `slow` adds the rest of
+# the matrix. Ends in `N passed, N failed`. shows: R61 R63 R64 R67
 set -u
 shopt -s extglob
 cd "$(dirname "$0")/../.." || exit 1
@@ -14,29 +14,48 @@ all=; [ "${1:-}" != slow ] || { all=1; shift; }
 rows() {
     cat <<'END'
 AMD-V q35 demo, 1 vCPU                 | VCPUS=1 CORES=1                                    | demo
-AMD-V q35 demo, 4 vCPUs, 2 cores       | VCPUS=4 CORES=2                                    | demo
+AMD-V q35 demo, 2 vCPUs                | VCPUS=2 CORES=2                                    | demo
+AMD-V q35 demo, 4 vCPUs, 2 cores       | VCPUS=4 CORES=2                                    | demo slow
 AMD-V microvm demo, 2 vCPUs, EPYC      | MACHINE=microvm VCPUS=2 CPU=EPYC                   | demo
 AMD-V Bochs demo, ryzen                | EMULATOR=bochs CORES=1 VCPUS=2 CPU=ryzen           | demo
 VT-x Bochs demo, haswell               | EMULATOR=bochs CORES=1 VCPUS=2 CPU=corei7_haswell_4770 | demo
 VT-x Bochs demo, 2 cores               | EMULATOR=bochs CORES=2 VCPUS=2 CPU=corei7_haswell_4770 | demo slow
 VT-x Bochs demo, sandy bridge          | EMULATOR=bochs CORES=1 VCPUS=2 CPU=corei7_sandy_bridge_2600k | demo slow
 VT-x Bochs demo, skylake               | EMULATOR=bochs CORES=1 VCPUS=2 CPU=corei7_skylake_x | demo slow
-AMD-V q35 Debian, 2 vCPUs              | VCPUS=2 CORES=2                                    | linux
-AMD-V q35 Debian, 1 vCPU               | VCPUS=1 CORES=1                                    | linux slow
-AMD-V q35 Debian, 4 vCPUs              | VCPUS=4 CORES=4                                    | linux slow
-AMD-V q35 Debian, 4 vCPUs, 1 core      | VCPUS=4 CORES=1                                    | linux slow
-AMD-V microvm Debian, 2 vCPUs, 1 core  | MACHINE=microvm VCPUS=2 CORES=1                    | linux slow
-VT-x Bochs Debian, haswell             | EMULATOR=bochs CORES=1 VCPUS=1 CPU=corei7_haswell_4770 | linux slow
-AMD-V Bochs Debian, ryzen              | EMULATOR=bochs CORES=1 VCPUS=1 CPU=ryzen           | linux slow
-AMD-V q35 beside riscv64               | CORES=2                                            | both
+AMD-V q35 Linux, 2 vCPUs               | VCPUS=2 CORES=2                                    | linux slow
+AMD-V q35 Linux whole, 1 vCPU          | VCPUS=1 CORES=1                                    | linux whole slow
+AMD-V q35 Linux whole, 2 vCPUs         | VCPUS=2 CORES=2                                    | linux whole slow
+AMD-V q35 Linux whole, 4 vCPUs         | VCPUS=4 CORES=4                                    | linux whole slow
+AMD-V q35 Linux, 4 vCPUs, 1 core       | VCPUS=4 CORES=1                                    | linux slow
+AMD-V microvm Linux, 2 vCPUs, 1 core   | MACHINE=microvm VCPUS=2 CORES=1                    | linux slow
+VT-x Bochs Linux, sandy bridge         | EMULATOR=bochs CORES=1 VCPUS=1 CPU=corei7_sandy_bridge_2600k TIMEOUT=1500 | linux slow
+VT-x Bochs Linux, haswell              | EMULATOR=bochs CORES=1 VCPUS=1 CPU=corei7_haswell_4770 TIMEOUT=1500 | linux slow
+VT-x Bochs Linux, skylake              | EMULATOR=bochs CORES=1 VCPUS=1 CPU=corei7_skylake_x TIMEOUT=1500 | linux slow
+AMD-V Bochs Linux, ryzen               | EMULATOR=bochs CORES=1 VCPUS=1 CPU=ryzen TIMEOUT=1500 | linux slow
+AMD-V q35 Debian, 2 vCPUs              | VCPUS=2 CORES=2                                    | debian slow
+AMD-V q35 Debian, 1 vCPU               | VCPUS=1 CORES=1                                    | debian slow
+AMD-V q35 Debian, 4 vCPUs              | VCPUS=4 CORES=4                                    | debian slow
+VT-x Bochs Debian, haswell             | EMULATOR=bochs CORES=1 VCPUS=1 CPU=corei7_haswell_4770 TIMEOUT=1500 | debian slow
+AMD-V Bochs Debian, ryzen              | EMULATOR=bochs CORES=1 VCPUS=1 CPU=ryzen TIMEOUT=1500 | debian slow
+AMD-V q35 demo by multiboot            | VCPUS=2                                            | multiboot
+VT-x Bochs demo by multiboot           | EMULATOR=bochs CORES=1 VCPUS=2 CPU=corei7_haswell_4770 | multiboot slow
+AMD-V q35 SeaBIOS                      | CORES=1                                            | says:seabios:SeaBIOS (version 1:Booting from Hard Disk
+AMD-V q35 memtest86+                   | CORES=1                                            | says:memtest:Memtest86+ v6:Pass
+AMD-V q35 Xen                          | CORES=1                                            | says:xen:(XEN) Xen version 4:dom0 kernel not specified
+VT-x Bochs SeaBIOS                     | EMULATOR=bochs CORES=1 CPU=corei7_haswell_4770     | says:seabios:SeaBIOS (version 1:Booting from Hard Disk slow
+VT-x Bochs memtest86+                  | EMULATOR=bochs CORES=1 CPU=corei7_haswell_4770     | says:memtest:Memtest86+ v6:Pass slow
+VT-x Bochs Xen                         | EMULATOR=bochs CORES=1 CPU=corei7_haswell_4770     | says:xen:(XEN) Xen version 4:dom0 kernel not specified slow
+AMD-V q35 beside riscv64               | CORES=2                                            | both slow
 VT-x Bochs beside riscv64              | EMULATOR=bochs CORES=1                             | both slow
 AMD-V q35 hostile guests               | CORES=2                                            | hostile
+AMD-V q35 hostile guests, 1 core       | CORES=1                                            | hostile slow
 AMD-V q35 steps, breakpoint, registers |                                                    | steps
 VT-x Bochs steps, breakpoint, registers | EMULATOR=bochs CORES=1                            | steps slow
 AMD-V q35 lives                        |                                                    | lives
 refusal: no AMD-V                      | CPU=qemu64,-svm                                    | refused:neither AMD-V nor VT-x
+refusal: no AMD-V, mode auto           | CPU=qemu64,-svm MODE=auto                          | refused:neither AMD-V nor VT-x
 refusal: AMD-V without nested paging   | CPU=qemu64,+svm                                    | refused:no nested paging
-refusal: VT-x without EPT              | EMULATOR=bochs CORES=1 CPU=core2_penryn_t9600      | refused:no nested paging .EPT.
+refusal: VT-x without EPT              | EMULATOR=bochs CORES=1 CPU=core2_penryn_t9600      | refused:no nested paging .EPT. slow
 END
 }
 
@@ -57,6 +76,37 @@ boots() {
     judge "$name" "$@"
 }
 
+# end PID: it and all that it started
+end() {
+    local child
+    for child in $(pgrep -P "$1"); do end "$child"; done
+    kill -TERM "$1" 2> /dev/null
+}
+
+# says NAME GUEST TEXT...: a guest that never ends has said all of it
+says() {
+    local name=$1 guest=$2 pid n text; shift 2
+    TIMEOUT=300 tools/boot.sh boot "$guest" > "$out" 2>&1 & pid=$!
+    for ((n = 0; n < 290; n++)); do
+        for text; do grep -aqF -- "$text" "$out" || break; done
+        ! grep -aqF -- "$text" "$out" || break      # the last one missing, or there
+        kill -0 $pid 2> /dev/null || break
+        sleep 1
+    done
+    end $pid; wait $pid 2> /dev/null
+    for text; do grep -aqF -- "$text" "$out" || { fail "$name" "no \"$text\" in"; return; }; done
+    judge "$name"
+}
+
+# The demo kernel without its note: then its multiboot header counts.
+multiboot() {
+    local dir=$BUILD/guests/demo-multiboot
+    mkdir -p "$dir"
+    objcopy -R .note "$BUILD/guests/demo-x86_64/kernel" "$dir/kernel"
+    cp "$BUILD/guests/demo-x86_64/vm.conf" "$dir/vm.conf"
+    boots "$1" demo-multiboot 0 'started by multiboot' '^DEMO-OK' 'powered off'
+}
+
 # The bad ones never end: when the good one has done its work they get a while more, and the machine must still be well.
 hostile() {
     local name=$1 dir=$BUILD/guests/.hostile-native word pid n
@@ -74,7 +124,7 @@ hostile() {
     sleep 5
     n=$(grep -ac reboots "$out")
     sleep 5                                 # it goes on: the one that reboots says so
-    kill -TERM $pid $(pgrep -P $pid) 2> /dev/null; wait $pid 2> /dev/null
+    end $pid; wait $pid 2> /dev/null
     [ "$(grep -ac reboots "$out")" -gt "$n" ] || { fail "$name" "nothing more is heard after the good one's end in"; return; }
     if grep -aqE 'panic|crashed' "$out"; then fail "$name" "the hypervisor is hurt in"; return; fi
     for word in apic ipis timer wild ports msrs registers rings Spin; do       # a line may come in two pieces
@@ -124,18 +174,25 @@ lives() {
 one() {
     local name=$1 what=$2
     case $what in
-    demo*)   boots "$name" demo-x86_64 0 '^DEMO-OK' 'powered off' "other CPUs: $((VCPUS - 1))" ;;
+    demo*)   boots "$name" demo-x86_64 0 'started by PVH' '^DEMO-OK' 'powered off' "other CPUs: $((VCPUS - 1))" ;;
     linux*)  CMDLINE='console=ttyS0 hv.work=light hv.poweroff'
+             [[ $what != *whole* ]] || CMDLINE='console=ttyS0 hv.work hv.poweroff'
+             boots "$name" linux-x86_64 0 "GUEST-READY x86_64 $VCPUS " 'GUEST-WORK-OK fails=0' 'ok +blk' 'linux-x86_64: powered off' ;;
+    debian*) CMDLINE='console=ttyS0 hv.work=light hv.poweroff'
              boots "$name" debian-x86_64 0 "GUEST-READY x86_64 $VCPUS " 'GUEST-WORK-OK fails=0' 'ok +blk' 'debian-x86_64: powered off' ;;
     both*)   mkdir -p "$BUILD/guests/.both"
              cp "$BUILD/guests/demo-x86_64/kernel" "$BUILD/guests/.both/native"
              { describe native "$BUILD/guests/.both/native" x "${native[@]}" 'memory = 32M'
                describe foreign "$BUILD/guests/demo-riscv64/kernel" autotest "${foreign[@]}"; } > "$BUILD/guests/.both/vm.conf"
              boots "$name" .both 0 '^native\| DEMO-OK' '^foreign\| DEMO-OK' ;;
-    hostile) hostile "$name" ;;
+    multiboot*) multiboot "$name" ;;
+    says:*)  IFS=: read -r what guest one two <<< "${what% slow}"
+             says "$name" "$guest-x86_64" "$one" "$two" ;;
+    hostile*) hostile "$name" ;;
     steps*)  steps "$name" ;;
     lives)   lives "$name" ;;
-    refused:*) VCPUS=1 boots "$name" demo-x86_64 1 "no hardware virtualization here: .*${what#refused:}" ;;
+    refused:*) what=${what% slow}
+             VCPUS=1 boots "$name" demo-x86_64 1 "hardware virtualization (here|alone): .*${what#refused:}" ;;
     esac
 }
 

@@ -17,7 +17,8 @@ static inline void cpuid(u32 leaf, u32 sub, u32 r[4]) { __asm__ volatile("cpuid"
 static inline volatile u32 *at32(u64 a)   { return (volatile u32 *)a; }
 
 struct frame { u64 r11, r10, r9, r8, rdi, rsi, rbp, rbx, rdx, rcx, rax, vector, error, rip, cs, rflags, rsp, ss; };
-extern u64 start_info;
+extern u64 start_info;                      /* ebx and eax at the entry */
+extern u32 start_magic;
 extern volatile u32 cpus_started;
 extern volatile u64 ticks[256];
 extern u64 recover;                         /* where an exception goes on, once; 0: it is fatal */

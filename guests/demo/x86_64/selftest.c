@@ -12,6 +12,34 @@ static void check(const char *name, int ok)
     failed += !ok;
 }
 
+/* ---- how it was started: PVH's or multiboot's information, of which the map of memory must make sense ---- */
+static u64 usable_bytes(u64 row, u64 end, u64 skip, u64 next)
+{
+    u64 sum = 0;
+    for (; row < end; row += next) {
+        if (*at32(row + skip + 16) == 1) sum += *(volatile u64 *)(row + skip + 8);
+    }
+    return sum;
+}
+
+static void test_start(void)
+{
+    enum { PVH = 0x336ec578, MULTIBOOT = 0x2badb002, MB_MEMORY = 1, MB_CMDLINE = 4, MB_MAP = 64 };
+    u64 usable = 0;
+    if (start_magic == MULTIBOOT) {
+        print("  started by multiboot\n");
+        check("multiboot tells of memory and a command line", (*at32(start_info) & (MB_MEMORY | MB_CMDLINE | MB_MAP)) == (MB_MEMORY | MB_CMDLINE | MB_MAP));
+        usable = usable_bytes(*at32(start_info + 48), *at32(start_info + 48) + *at32(start_info + 44), 4, 24);
+        check("its two sizes are the map's", *at32(start_info + 4) * 1024ul + *at32(start_info + 8) * 1024ul <= usable);
+    } else {
+        print("  started by PVH\n");
+        check("PVH's start information", *at32(start_info) == PVH && *(volatile u64 *)(start_info + 24));
+        u64 map = *(volatile u64 *)(start_info + 40);
+        usable = usable_bytes(map, map + *at32(start_info + 48) * 24ul, 0, 24);
+    }
+    check("there are more than 4 MiB of memory", usable > 4ul << 20);
+}
+
 /* ---- CPU ---- */
 static void test_cpu(void)
 {
@@ -187,6 +215,7 @@ static void test_cpus(void)
 
 unsigned selftest(void)
 {
+    test_start();
     test_cpu();
     test_hypercall();
     test_sse();

@@ -15,6 +15,7 @@ start:
     cli
     mov  $stack_top, %esp
     mov  %ebx, start_info
+    mov  %eax, start_magic
     mov  $pdpt, %eax
     or   $3, %eax
     mov  %eax, pml4
@@ -157,9 +158,11 @@ gdt_pointer:
 idt_pointer:
     .word 16 * 64 - 1
     .quad idt
-    .globl start_info, cpus_started
+    .globl start_info, start_magic, cpus_started
 start_info:
     .quad 0
+start_magic:
+    .long 0
 cpus_started:
     .long 0
 
