@@ -98,7 +98,8 @@ void ir_insn_start(struct ir_block *b, guest_addr pc, unsigned size_bytes)
     b->guest_bytes += size_bytes;
 }
 
-/* A branch whose way is known is a jump; one on a negated condition has its ways exchanged. */
+/* A branch whose way is known is a jump, and so is an indirect one to a constant (AUIPC and JALR); one on a negated condition has its
+ * ways exchanged. */
 void ir_end(struct ir_block *b, struct ir_end end)
 {
     bool has_value = end.kind == IR_END_BRANCH || end.kind == IR_END_INDIRECT || end.kind == IR_END_LEAVE_INDIRECT;
@@ -118,6 +119,10 @@ void ir_end(struct ir_block *b, struct ir_end end)
             end.value = IR_NONE;
             end.fall = (guest_addr){ 0 };
         }
+    } else if (end.kind == IR_END_INDIRECT && end.value < b->count && ir_is_const(b, end.value, &k)) {
+        end.kind = IR_END_JUMP;
+        end.value = IR_NONE;
+        end.taken = guest_addr_make(k);
     }
     b->end = end;
 }

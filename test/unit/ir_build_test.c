@@ -129,6 +129,16 @@ TEST(the_last_write_before_the_end_stays)
     CHECK_EQ_U64(count_of(IR_SETR), 1);
 }
 
+TEST(an_indirect_end_to_a_constant_is_a_jump_and_keeps_its_hint)
+{
+    start();
+    ir_end(&b, (struct ir_end){ .kind = IR_END_INDIRECT, .hint = IR_HINT_CALL, .value = k(0x2004) });
+    CHECK(b.end.kind == IR_END_JUMP && b.end.hint == IR_HINT_CALL && b.end.value == IR_NONE && b.end.taken.v == 0x2004);
+    start();
+    ir_end(&b, (struct ir_end){ .kind = IR_END_INDIRECT, .value = get(1) });
+    CHECK(b.end.kind == IR_END_INDIRECT && b.end.value != IR_NONE);
+}
+
 TEST(a_block_says_when_it_is_full)
 {
     start();
