@@ -12,6 +12,8 @@ static void emit_get(struct lower *l, unsigned n)
     const struct ir_insn *i = &l->ir->insn[n];
     unsigned slot = (unsigned)i->imm;
     if (!l->ir->uses[n]) return;
+    uint8_t fp_pin = l->j->pin[FP][slot];
+    if ((fp_pin != NO_REG && l->nan_in[fp_pin] != NOBODY) || l->nan_slot[slot] != NOBODY) lower_nan_check(l);
     for (unsigned file = 0; file < 2; file++) {
         if (l->j->pin[file][slot] == NO_REG) continue;
         lower_settle(l, (ir_ref)n, file, l->j->pin[file][slot]);
@@ -45,6 +47,7 @@ static void set_pinned(struct lower *l, unsigned n, unsigned file, uint8_t pin)
             bool was_pin = old != NO_REG && !(l->temps[file] >> old & 1);
             if (!was_pin && l->ir->insn[root].op != IR_CONST) {
                 if (old != NO_REG) l->free[file] |= 1u << old;
+                if (old != NO_REG && file == FP) lower_nan_forget_reg(l, old);
                 lower_settle(l, root, file, pin);
             }
         }
@@ -56,6 +59,7 @@ static void set_pinned(struct lower *l, unsigned n, unsigned file, uint8_t pin)
             lower_vacate_reg(l, file, pin, n, NOBODY);
             if (l->in[file][root] == pin) l->in[file][root] = NO_REG;
         }
+        if (file == FP) lower_nan_forget_reg(l, pin);
         if (file == FP) l->t->fp_from(l->e, pin, s0);
         else l->t->mov(l->e, pin, s0);
     }
@@ -77,6 +81,7 @@ static void emit_set(struct lower *l, unsigned n)
         lower_release_operands(l, n);
         return;
     }
+    if (!lower_nan_is_in(l, root)) lower_nan_forget_slot(l, slot);
     if (ir_is_const(l->ir, root, &v) && l->in[INT][root] == NO_REG) {
         lower_vacate_slot(l, slot, n);
         if (bits < 64) v &= (1ull << bits) - 1;
@@ -92,6 +97,7 @@ static void emit_set(struct lower *l, unsigned n)
         if (r == NO_REG) lower_load_value(l, INT, r = s0, root);
         l->t->extend(l->e, s0, r, bits, false);
         lower_vacate_slot(l, slot, n);
+        lower_nan_forget_slot(l, slot);
         l->t->store_slot(l->e, s0, slot);
         lower_release_operands(l, n);
         return;
@@ -99,6 +105,7 @@ static void emit_set(struct lower *l, unsigned n)
     unsigned file = l->in[FP][root] != NO_REG && l->in[INT][root] == NO_REG ? FP : INT;
     uint8_t r = lower_reg_in(l, file, i->a);
     lower_vacate_slot(l, slot, n);
+    lower_nan_copy(l, NO_REG, root, slot);
     lower_store_slot(l, file, r, slot);
     if (bits == 64 && l->mem[root] == NO_SLOT && l->last[root] > n && ir_type_bits((enum ir_type)l->ir->insn[root].type) == 64 &&
         l->ir->insn[root].op != IR_CONST) {
@@ -118,12 +125,21 @@ static void emit_fp(struct lower *l, unsigned n)
         return;
     }
     enum ir_type operand = type_of(l, i->a);
+    bool shows_bits = i->op == IR_FNEG || i->op == IR_BOX || i->op == IR_UNBOX;
+    if (shows_bits && lower_nan_is_in(l, l->root[i->a])) lower_nan_check(l);
+    bool waits = lower_nan_can_wait(l, i);
+    if (waits) lower_nan_operands(l, n);
     unsigned in = is_float(operand) || i->op == IR_UNBOX ? FP : INT;
     uint8_t a = lower_reg_in(l, in, i->a), b = lower_reg_in(l, in, i->b), c = lower_reg_in(l, in, i->c);
     uint32_t place = lower_new_place(l, n);
     unsigned file = file_of(i);
     struct emit *e = l->e;
     uint8_t d = lower_reg_out(l, file, n, in == file ? a : NO_REG);
+    if (waits) {
+        l->t->fp_unchecked(e, (enum ir_op)i->op, d, a, b);
+        lower_nan_result(l, d, (ir_ref)n);
+        return;
+    }
     if (l->t->fp(e, i, operand, d, a, b, c, place)) return;
     const uint8_t regs[] = { a, b, c };
     for (unsigned k = 0; k < 3; k++) {
@@ -292,6 +308,7 @@ static void begin(struct lower *l, struct jit *j, struct vcpu *v, const struct i
     l->has_host_fp = v->regs.fp.is_tiny_before == l->t->is_tiny_before && has(l, JIT_HOSTFP);
     l->active_count = l->next_page = 0;
     memset(l->page, 0, sizeof l->page);
+    lower_nan_begin(l);
     l->free_spill = (1ull << (JIT_SPILL_END - JIT_SPILL_FIRST)) - 1;
     memset(l->mem_owner, 0xff, sizeof l->mem_owner);         /* NOBODY */
     for (unsigned file = 0; file < 2; file++) {

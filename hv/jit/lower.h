@@ -36,6 +36,10 @@ struct lower {
     ir_ref   mem_owner[VCPU_SLOTS];                  /* the root whose mem is this guest slot, NOBODY */
     struct lower_page page[JIT_PAGE_COUNT];
     unsigned next_page;
+    ir_ref   nan_in[32], nan_slot[VCPU_SLOTS];       /* lower_nan.c: the unchecked root in an FP register, in a slot; NOBODY */
+    uint8_t  nan_copies[IR_BLOCK_INSNS];             /* places that hold it unchecked */
+    ir_ref   nan_by[IR_BLOCK_INSNS];                 /* a value that is a NaN if this one is: it covers it; NOBODY */
+    unsigned nan_count, nan_slot_count;              /* places */
     struct emit emit;
 };
 
@@ -69,6 +73,18 @@ void lower_release_operands(struct lower *l, unsigned n);
 void lower_vacate_reg(struct lower *l, unsigned file, uint8_t reg, unsigned n, ir_ref but);
 void lower_vacate_slot(struct lower *l, unsigned slot, unsigned n);
 uint8_t lower_reg_out(struct lower *l, unsigned file, unsigned n, uint8_t like);
+/* lower_nan.c: F64 results that may be NaNs of the host's kind. is_unchecked: in that register, slot. */
+void lower_nan_begin(struct lower *l);
+bool lower_nan_can_wait(const struct lower *l, const struct ir_insn *i);
+void lower_nan_operands(struct lower *l, unsigned n);                       /* of an operation whose result tells of theirs */
+void lower_nan_result(struct lower *l, uint8_t reg, ir_ref root);
+void lower_nan_check(struct lower *l);                                      /* all of them, now */
+bool lower_nan_is_in(const struct lower *l, ir_ref root);
+void lower_nan_copy(struct lower *l, uint8_t reg, ir_ref root, unsigned slot);   /* before a move to the register, or (NO_REG) the slot */
+void lower_nan_forget_reg(struct lower *l, uint8_t reg);                    /* it gets another value */
+void lower_nan_forget_slot(struct lower *l, unsigned slot);
+void lower_nan_release(struct lower *l, ir_ref root);                       /* its temporary and its spill slot go */
+void lower_nan_visible(const struct lower *l, struct jit_unchecked *out);   /* what a fault would show */
 /* lower_call.c */
 uint32_t lower_new_place(struct lower *l, unsigned n);
 void lower_to_scratch(struct lower *l, unsigned k, ir_ref ref);

@@ -63,9 +63,11 @@ void lower_access(struct lower *l, unsigned n)
     const struct ir_insn *i = &l->ir->insn[n];
     struct jit_access a = { .is_store = i->op == IR_STORE, .memop = (uint32_t)i->imm };
     ir_ref base = base_of(l, i, &a.offset);
+    if (a.is_store && lower_nan_is_in(l, l->root[i->b])) lower_nan_check(l);
     find_page(l, n, base, &a);
     a.base = lower_reg_in(l, INT, base);
     a.place = lower_new_place(l, n);
+    lower_nan_visible(l, &a.unchecked);
     if (a.is_store) {
         ir_ref root = l->root[i->b];
         unsigned file = l->in[FP][root] != NO_REG && l->in[INT][root] == NO_REG && (i->imm & MEM_SIZE) >= MEM_32 ? FP : INT;

@@ -32,6 +32,7 @@ void lower_from_scratch(struct lower *l, unsigned file, uint8_t d)
 void lower_row(struct lower *l, unsigned n)
 {
     const struct ir_insn *i = &l->ir->insn[n];
+    lower_nan_check(l);
     lower_to_scratch(l, 0, i->a);
     lower_to_scratch(l, 1, i->b);
     lower_to_scratch(l, 2, i->c);
@@ -75,6 +76,7 @@ void lower_call(struct lower *l, unsigned n)
 {
     const struct ir_insn *i = &l->ir->insn[n];
     bool is_pure = ((const struct ir_helper *)(uintptr_t)i->imm)->flags & HELPER_PURE;
+    lower_nan_check(l);
     if (!is_pure) leave_slots(l, n);
     if (!is_pure) memset(l->page, 0, sizeof l->page);
     lower_to_scratch(l, 0, i->a);

@@ -86,6 +86,7 @@ void lower_end(struct lower *l)
     const struct ir_end *end = &l->ir->end;
     const struct jit_prologue *p = l->e->prologue;
     jit_patch out[2];
+    lower_nan_check(l);
     switch (end->kind) {
     case IR_END_JUMP: case IR_END_NONE: emit_jump(l); return;
     case IR_END_BRANCH:                 emit_branch(l); return;

@@ -48,10 +48,13 @@ static void evict(struct lower *l, unsigned file, uint8_t reg)
     ir_ref r = l->owner[file][reg];
     l->in[file][r] = NO_REG;
     l->free[file] |= 1u << reg;
-    if (l->in[!file][r] != NO_REG || l->mem[r] != NO_SLOT || l->ir->insn[r].op == IR_CONST) return;
-    uint8_t slot = lower_take_spill(l, false);
-    lower_store_slot(l, file, reg, slot);
-    l->mem[r] = slot;
+    if (l->in[!file][r] == NO_REG && l->mem[r] == NO_SLOT && l->ir->insn[r].op != IR_CONST) {
+        uint8_t slot = lower_take_spill(l, false);
+        if (file == FP) lower_nan_copy(l, NO_REG, r, slot);
+        lower_store_slot(l, file, reg, slot);
+        l->mem[r] = slot;
+    }
+    if (file == FP) lower_nan_forget_reg(l, reg);
 }
 
 /* A register that holds nothing: a free one, or that of the value whose end is farthest. */
@@ -87,6 +90,8 @@ static void lock(struct lower *l, unsigned file, uint8_t reg)
 void lower_load_value(struct lower *l, unsigned file, uint8_t d, ir_ref root)
 {
     uint64_t v;
+    if (file == FP) lower_nan_copy(l, d, root, 0);
+    else if (lower_nan_is_in(l, root)) lower_nan_check(l);
     if (l->in[file][root] != NO_REG) {
         if (file == FP) l->t->fp_mov(l->e, d, l->in[FP][root]);
         else l->t->mov(l->e, d, l->in[INT][root]);
@@ -137,6 +142,7 @@ void lower_release(struct lower *l, ir_ref ref, unsigned n)
     if (ref == IR_NONE) return;
     ir_ref root = l->root[ref];
     if (l->last[root] > n) return;
+    lower_nan_release(l, root);
     for (unsigned file = 0; file < 2; file++) {
         uint8_t reg = l->in[file][root];
         if (reg != NO_REG && l->temps[file] >> reg & 1) l->free[file] |= 1u << reg;
@@ -166,6 +172,7 @@ void lower_vacate_reg(struct lower *l, unsigned file, uint8_t reg, unsigned n, i
             continue;
         }
         uint8_t to = lower_take_reg(l, file);
+        if (file == FP) lower_nan_copy(l, to, r, 0);
         if (file == FP) l->t->fp_mov(l->e, to, reg);
         else l->t->mov(l->e, to, reg);
         lower_settle(l, r, file, to);
@@ -201,6 +208,7 @@ uint8_t lower_reg_out(struct lower *l, unsigned file, unsigned n, uint8_t like)
         l->free[file] &= ~(1u << reg);
     }
     if (reg == NO_REG) reg = lower_take_reg(l, file);
+    if (file == FP) lower_nan_forget_reg(l, reg);
     lower_settle(l, (ir_ref)n, file, reg);
     return reg;
 }

@@ -60,6 +60,7 @@ void lower_wide(struct lower *l, unsigned n)
     const uint8_t s0 = l->t->scratch[0];
     uint8_t out;
     bool mine[3];
+    lower_nan_check(l);
     if (i->op == IR_GETR) {
         out = wide_out(l, n);
         for (unsigned half = 0; half < 2; half++) {

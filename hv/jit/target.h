@@ -12,6 +12,10 @@
 enum jit_page { JIT_PAGE_PLAIN, JIT_PAGE_PROBED, JIT_PAGE_KNOWN };
 #define JIT_NO_PAGE 0x10000
 
+/* FP registers (bits) and slots that hold results of which nobody has asked yet whether they are NaNs. */
+#define JIT_UNCHECKED_SLOTS 16
+struct jit_unchecked { uint32_t regs; uint8_t slot_count, slot[JIT_UNCHECKED_SLOTS]; };
+
 /* One guest access: base register + offset; `value` is an FP register when is_fp. memop: a plain one. */
 struct jit_access {
     uint8_t  base, value, page_slot;
@@ -19,6 +23,7 @@ struct jit_access {
     enum jit_page page;
     uint32_t memop, place;
     int32_t  offset, distance;
+    struct jit_unchecked unchecked;
 };
 
 /* A comparison of two registers, or of one with an immediate (b NO_REG). op IR_EQ..IR_SLE. */
@@ -27,11 +32,12 @@ struct jit_compare { enum ir_op op; uint8_t bits, a, b; int32_t imm; };
 /* Where a jump's distance stands, to be filled in; 0: nowhere. */
 typedef uint32_t jit_patch;
 
-/* Out-of-line parts that a fast path asks for: emitted behind the block. */
-enum emit_stub_kind { STUB_ACCESS, STUB_NAN, STUB_FP_CALL };
+/* Out-of-line parts that a fast path asks for: emitted behind the block. STUB_UNCHECKED makes access.unchecked canonical; STUB_ACCESS
+ * does so before it calls C. */
+enum emit_stub_kind { STUB_ACCESS, STUB_NAN, STUB_FP_CALL, STUB_UNCHECKED };
 struct emit_stub {
     enum emit_stub_kind kind;
-    jit_patch from;
+    jit_patch from, also_from[3];
     uint32_t  back, place;
     uint8_t   d, a, b, c;
     bool      is_d_fp, is_a_fp, is_single;
@@ -101,6 +107,12 @@ struct jit_target {
 
     /* FP rows. d, a, b, c are of the file that the row's types say (BOX and UNBOX: FP). place: for the C that finishes rare cases. */
     bool (*fp)(struct emit *e, const struct ir_insn *i, enum ir_type operand, uint8_t d, uint8_t a, uint8_t b, uint8_t c, uint32_t place);
+
+    /* F64 arithmetic (FADD to FSQRT) whose NaN is not yet the canonical one, and a jump when a or b, or a slot's value, is one. NULL:
+     * fp() gives canonical NaNs for nothing. */
+    void (*fp_unchecked)(struct emit *e, enum ir_op op, uint8_t d, uint8_t a, uint8_t b);
+    jit_patch (*if_nan)(struct emit *e, uint8_t a, uint8_t b);
+    jit_patch (*if_nan_slot)(struct emit *e, unsigned slot);
 
     /* The one function that touches guest memory. */
     void (*access)(struct emit *e, const struct jit_access *a);

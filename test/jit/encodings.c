@@ -58,6 +58,10 @@ static void x64(void)
     e.stub_count = 0;
     (void)t->fp(&e, &fadd, IR_F64, 9, 9, 3, NO_REG, 0);              SAYS("addsd xmm9,xmm3\nucomisd xmm9,xmm9\njp 0");
     (void)t->fp(&e, &fsqrt32, IR_F32, 2, 12, NO_REG, NO_REG, 0);     SAYS("sqrtss xmm2,xmm12\nucomiss xmm2,xmm2\njp 0");
+    t->fp_unchecked(&e, IR_FSUB, 9, 8, 9);                           SAYS("movaps xmm0,xmm8\nsubsd xmm0,xmm9\nmovaps xmm9,xmm0");
+    t->fp_unchecked(&e, IR_FSQRT, 2, 12, NO_REG);                    SAYS("sqrtsd xmm2,xmm12");
+    (void)t->if_nan(&e, 2, 9);                                       SAYS("ucomisd xmm2,xmm9\njp 0");
+    (void)t->if_nan_slot(&e, 33);                                    SAYS("movsd xmm0,QWORD PTR [rbp+0x88]\nucomisd xmm0,xmm0\njp 0");
     x64_vex_0f38(&e, 0xa9, true, 0, 3, 12);                          SAYS("vfmadd213sd xmm0,xmm3,xmm12");
     x64_rm(&e, 0x8b | X_W, RBX, R12, 0);                             SAYS("mov rbx,QWORD PTR [r12]");
     x64_rm(&e, 0x8b | X_W, RBX, R13, 0);                             SAYS("mov rbx,QWORD PTR [r13+0x0]");

@@ -103,6 +103,7 @@ void a64_stubs(struct emit *e)
         switch (s->kind) {
         case STUB_ACCESS:  access_stub(e, s); break;
         case STUB_FP_CALL: fp_call_stub(e, s); break;
+        case STUB_UNCHECKED: break;                          /* results are canonical at once */
         case STUB_NAN:
             a64_imm(e, A64_T0, FP32_CANONICAL_NAN);
             a64_fp_from(e, s->d, A64_T0);

@@ -37,7 +37,7 @@ static void by_call(struct emit *e, unsigned cc, uint8_t d, bool is_d_fp, uint8_
     s->is_d_fp = is_d_fp;
 }
 
-static void arithmetic(struct emit *e, unsigned op, bool is_single, uint8_t d, uint8_t a, uint8_t b)
+static void bare_arithmetic(struct emit *e, unsigned op, bool is_single, uint8_t d, uint8_t a, uint8_t b)
 {
     unsigned code = op | scalar(is_single);
     if (d == b && d != a) {
@@ -48,7 +48,51 @@ static void arithmetic(struct emit *e, unsigned op, bool is_single, uint8_t d, u
         movaps(e, d, a);
         x64_rr(e, code, d, b);
     }
+}
+
+static void arithmetic(struct emit *e, unsigned op, bool is_single, uint8_t d, uint8_t a, uint8_t b)
+{
+    bare_arithmetic(e, op, is_single, d, a, b);
     canonical(e, d, is_single);
+}
+
+void x64_fp_unchecked(struct emit *e, enum ir_op op, uint8_t d, uint8_t a, uint8_t b)
+{
+    static const uint8_t code[] = { OP_ADD, OP_SUB, OP_MUL, OP_DIV };
+    if (op == IR_FSQRT) x64_rr(e, OP_SQRT | scalar(false), d, a);
+    else bare_arithmetic(e, code[op - IR_FADD], false, d, a, b);
+}
+
+jit_patch x64_if_nan(struct emit *e, uint8_t a, uint8_t b)
+{
+    x64_rr(e, compare_op(true, false), a, b);
+    return x64_jcc(e, CC_P);
+}
+
+jit_patch x64_if_nan_slot(struct emit *e, unsigned slot)
+{
+    x64_rm(e, 0x10 | X_0F | X_F2, 0, RBP, X64_SLOT(slot));
+    return x64_if_nan(e, 0, 0);
+}
+
+void x64_make_canonical(struct emit *e, const struct jit_unchecked *u)
+{
+    uint32_t nan = e->prologue->constants + X64_NAN64;
+    for (uint32_t left = u->regs; left; left &= left - 1) {
+        uint8_t reg = (uint8_t)__builtin_ctz(left);
+        x64_rr(e, compare_op(true, false), reg, reg);
+        jit_patch is_number = x64_jcc(e, CC_NP);
+        x64_rip(e, 0x10 | X_0F | X_F2, reg, nan);
+        if (!e->is_full) x64_patch(e->base, is_number, e->at);
+    }
+    for (unsigned i = 0; i < u->slot_count; i++) {
+        x64_rm(e, 0x10 | X_0F | X_F2, 0, RBP, X64_SLOT(u->slot[i]));
+        x64_rr(e, compare_op(true, false), 0, 0);
+        jit_patch is_number = x64_jcc(e, CC_NP);
+        x64_rip(e, 0x10 | X_0F | X_F2, 0, nan);
+        x64_rm(e, 0x11 | X_0F | X_F2, 0, RBP, X64_SLOT(u->slot[i]));
+        if (!e->is_full) x64_patch(e->base, is_number, e->at);
+    }
 }
 
 static void compare(struct emit *e, const struct ir_insn *i, bool is_single, uint8_t d, uint8_t a, uint8_t b)

@@ -89,6 +89,7 @@ static void movq_from(struct emit *e, unsigned xmm, unsigned a) { x64_rr(e, 0x6e
 static void access_stub(struct emit *e, const struct emit_stub *s)
 {
     const struct jit_access *a = &s->access;
+    x64_make_canonical(e, &a->unchecked);
     if (a->page == JIT_PAGE_KNOWN) address(e, a);            /* else it is in rax */
     if (a->is_store && a->is_fp) movq_to(e, RCX, a->value);
     else if (a->is_store) x64_mov(e, RCX, a->value);
@@ -117,9 +118,13 @@ void x64_stubs(struct emit *e)
     for (unsigned i = 0; i < e->stub_count && !e->is_full; i++) {
         const struct emit_stub *s = &e->stub[i];
         x64_patch(e->base, s->from, e->at);
+        for (unsigned k = 0; k < sizeof s->also_from / sizeof s->also_from[0]; k++) {
+            if (s->also_from[k]) x64_patch(e->base, s->also_from[k], e->at);
+        }
         switch (s->kind) {
         case STUB_ACCESS:  access_stub(e, s); break;
         case STUB_FP_CALL: fp_call_stub(e, s); break;
+        case STUB_UNCHECKED: x64_make_canonical(e, &s->access.unchecked); break;
         case STUB_NAN:                                       /* movss, movsd */
             x64_rip(e, 0x10 | X_0F | (s->is_single ? X_F3 : X_F2), s->d, e->prologue->constants + (s->is_single ? X64_NAN32 : X64_NAN64));
             break;

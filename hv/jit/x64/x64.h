@@ -22,6 +22,10 @@ bool x64_field(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t 
 void x64_set_if(struct emit *e, uint8_t d, const struct jit_compare *c);
 void x64_select(struct emit *e, uint8_t d, uint8_t condition, uint8_t a, uint8_t b);
 bool x64_fp(struct emit *e, const struct ir_insn *i, enum ir_type operand, uint8_t d, uint8_t a, uint8_t b, uint8_t c, uint32_t place);
+void x64_fp_unchecked(struct emit *e, enum ir_op op, uint8_t d, uint8_t a, uint8_t b);
+jit_patch x64_if_nan(struct emit *e, uint8_t a, uint8_t b);
+jit_patch x64_if_nan_slot(struct emit *e, unsigned slot);
+void x64_make_canonical(struct emit *e, const struct jit_unchecked *u);
 void x64_access(struct emit *e, const struct jit_access *a);
 void x64_call(struct emit *e, uint32_t place, bool all);
 void x64_stubs(struct emit *e);
