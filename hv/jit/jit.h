@@ -11,12 +11,12 @@
 #include "hv/exec/run.h"
 #include "hv/jit/info.h"
 
-#define JIT_PAGE_COUNT 4
+#define JIT_PAGE_COUNT 8
 /* Slots of the register file that emitted code uses for itself. */
 enum {
     JIT_SPILL_FIRST = VCPU_TEMP_SLOT, JIT_SPILL_END = 240,
-    JIT_SLOT_PAGES,                 /* pairs: a page that was probed, see struct jit_page */
-    JIT_SLOT_HOST_FP = JIT_SLOT_PAGES + 2 * JIT_PAGE_COUNT,    /* the host's FP control word before we came, and our flags on leaving */
+    JIT_SLOT_PAGES,                 /* windows that were probed, see enum jit_page */
+    JIT_SLOT_HOST_FP = JIT_SLOT_PAGES + JIT_PAGE_COUNT,    /* the host's FP control word before we came, and our flags on leaving */
     JIT_SLOT_RESULT,                /* of a wide row, when it is narrow */
     JIT_SLOT_EXCESS,                /* memory accesses that did not fit into the counts word */
     JIT_SLOT_LINK,                  /* the link that led out */

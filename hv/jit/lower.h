@@ -10,8 +10,8 @@ _Static_assert(JIT_SLOT_END <= NO_SLOT, "no slot of ours is taken for none");
 
 enum { INT, FP };                                    /* register files */
 
-/* An access whose probe left its page in JIT_SLOT_PAGES, for others by the same base. */
-struct lower_page { ir_ref base; int32_t offset; uint8_t size; bool is_store, is_valid; };
+/* A window of guest memory [first, end) from a base whose host address is in JIT_SLOT_PAGES, and in `reg` as long as nobody else wants that. */
+struct lower_page { ir_ref base; int64_t first, end; uint8_t reg; bool is_write, is_valid; };
 
 struct lower {
     struct jit               *j;
@@ -98,5 +98,7 @@ bool lower_is_wide_row(const struct lower *l, const struct ir_insn *i);
 bool lower_compare_of(struct lower *l, const struct ir_insn *i, struct jit_compare *c);
 /* lower_access.c */
 void lower_access(struct lower *l, unsigned n);
+void lower_drop_pages(struct lower *l);                                     /* C may have changed what is mapped */
+bool lower_take_page_reg(struct lower *l);                                  /* one register of a window is free now */
 /* lower_end.c */
 void lower_end(struct lower *l);

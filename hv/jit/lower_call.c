@@ -78,7 +78,7 @@ void lower_call(struct lower *l, unsigned n)
     bool is_pure = ((const struct ir_helper *)(uintptr_t)i->imm)->flags & HELPER_PURE;
     lower_nan_check(l);
     if (!is_pure) leave_slots(l, n);
-    if (!is_pure) memset(l->page, 0, sizeof l->page);
+    if (!is_pure) lower_drop_pages(l);
     lower_to_scratch(l, 0, i->a);
     lower_to_scratch(l, 1, i->b);
     lower_to_scratch(l, 2, i->c);

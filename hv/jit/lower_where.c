@@ -61,6 +61,7 @@ static void evict(struct lower *l, unsigned file, uint8_t reg)
 uint8_t lower_take_reg(struct lower *l, unsigned file)
 {
     uint32_t usable = l->free[file] & ~l->locked[file];
+    if (!usable && file == INT && lower_take_page_reg(l)) usable = l->free[INT] & ~l->locked[INT];
     if (!usable) {
         int best = -1;
         unsigned best_cost = 0;

@@ -6,11 +6,10 @@
 #pragma once
 #include "hv/jit/jit.h"
 
-/* What an access does about its page. PROBED: leaves two words in page_slot and behind it: the host address it used, and the
- * address's place in the page, or JIT_NO_PAGE when the probe failed. KNOWN: `distance` from such an access, aligned when that
- * was; in the same page if place + distance is below the page's size. */
+/* What an access does about its page. PROBED: asks for a window of `window_bytes` from base + window_first, to be written too if
+ * window_is_write, and leaves the host's address of its first byte, or 0 when it is not in one page or not in the TLB, in
+ * page_slot and (not NO_REG) in page_reg. KNOWN: uses what was left, there. Both lie `distance` into the window. */
 enum jit_page { JIT_PAGE_PLAIN, JIT_PAGE_PROBED, JIT_PAGE_KNOWN };
-#define JIT_NO_PAGE 0x10000
 
 /* FP registers (bits) and slots that hold results of which nobody has asked yet whether they are NaNs. */
 #define JIT_UNCHECKED_SLOTS 16
@@ -18,11 +17,11 @@ struct jit_unchecked { uint32_t regs; uint8_t slot_count, slot[JIT_UNCHECKED_SLO
 
 /* One guest access: base register + offset; `value` is an FP register when is_fp. memop: a plain one. */
 struct jit_access {
-    uint8_t  base, value, page_slot;
-    bool     is_fp, is_store;
+    uint8_t  base, value, page_slot, page_reg;
+    bool     is_fp, is_store, window_is_write;
     enum jit_page page;
     uint32_t memop, place;
-    int32_t  offset, distance;
+    int32_t  offset, distance, window_first, window_bytes;
     struct jit_unchecked unchecked;
 };
 

@@ -4,15 +4,30 @@
  * release goes to C with full fences. */
 #include "hv/jit/a64/a64.h"
 
-/* Register offset: [x0 + x1]. */
-static void transfer(struct emit *e, const struct jit_access *a)
+/* Register offset: [base + x1]. */
+static void transfer(struct emit *e, const struct jit_access *a, unsigned base)
 {
     static const uint32_t load[] = { 0x38606800, 0x78606800, 0xb8606800, 0xf8606800 }, load_signed[] = { 0x38a06800, 0x78a06800, 0xb8a06800, 0xf8606800 },
                           store[] = { 0x38206800, 0x78206800, 0xb8206800, 0xf8206800 };
     unsigned size = a->memop & MEM_SIZE;
     uint32_t op = a->is_store ? store[size] : a->memop & MEM_SIGNED ? load_signed[size] : load[size];
     if (a->is_fp) op = (size == MEM_64 ? 0xfc006800u : 0xbc006800u) | (a->is_store ? 0x00200000u : 0x00600000u);
-    a64_rrr(e, op, a->value, 0, 1);
+    a64_rrr(e, op, a->value, base, 1);
+}
+
+static void transfer_in_window(struct emit *e, const struct jit_access *a, unsigned page)
+{
+    static const uint32_t load[] = { 0x39400000, 0x79400000, 0xb9400000, 0xf9400000 }, load_signed[] = { 0x39800000, 0x79800000, 0xb9800000, 0xf9400000 },
+                          store[] = { 0x39000000, 0x79000000, 0xb9000000, 0xf9000000 };
+    unsigned size = a->memop & MEM_SIZE;
+    if (a->distance & ((1 << size) - 1)) {                   /* no unsigned offset, which counts in sizes */
+        a64_imm(e, 1, (uint64_t)a->distance);
+        transfer(e, a, page);
+        return;
+    }
+    uint32_t op = a->is_store ? store[size] : a->memop & MEM_SIGNED ? load_signed[size] : load[size];
+    if (a->is_fp) op = (size == MEM_64 ? 0xfd000000u : 0xbd000000u) | (a->is_store ? 0 : 0x00400000u);
+    a64_ldr(e, op, a->value, page, (unsigned)a->distance, size);
 }
 
 static struct emit_stub *slow(struct emit *e, const struct jit_access *a, unsigned cc)
@@ -31,58 +46,96 @@ static void address(struct emit *e, const struct jit_access *a)
     else a64_mov(e, 0, a->base);
 }
 
-static void known_page(struct emit *e, const struct jit_access *a)
+/* x1: the TLB's line for x0, x2: its tag. */
+static void line(struct emit *e, bool is_write)
 {
-    a64_ldr(e, 0xb9400000u, 1, A64_BASE, 8u * (a->page_slot + 1u), 2);
-    a64_ldr(e, 0xf9400000u, 0, A64_BASE, 8u * a->page_slot, 3);
-    a64_add_imm(e, false, 1, 1, a->distance);
-    emit32(e, 0x7140001fu | 1u << 10 | 1u << 5);                                                    /* cmp w1, #1, lsl #12 */
-    struct emit_stub *s = slow(e, a, A64_HS);
-    a64_imm(e, 1, (uint64_t)(int64_t)a->distance);
-    transfer(e, a);
+    _Static_assert(sizeof(struct tlb_entry) == 32, "index: lsl #5");
+    a64_bitfield(e, A64_UBFM, true, 1, 0, HV_PAGE_BITS, HV_PAGE_BITS + MMU_TLB_BITS - 1);
+    emit32(e, 0x8b000000u | 1u << 16 | 5u << 10 | A64_TLB << 5 | 1);                                /* add x1, x26, x1, lsl #5 */
+    a64_ldr(e, 0xf9400000u, 2, 1, is_write ? offsetof(struct tlb_entry, write) : offsetof(struct tlb_entry, read), 3);
+}
+
+/* Compares the tag with the page of x<n>, and its lowest bits with 0. */
+static void compare_tag(struct emit *e, unsigned n, unsigned size)
+{
+    emit32(e, 0x92400000u | 52u << 16 | (51u + size) << 10 | n << 5 | 3);                           /* and x3, xn, #~0xfff | bytes - 1 */
+    a64_rrr(e, 0xeb000000u, A64_ZR, 2, 3);
+}
+
+static void load_addend(struct emit *e) { a64_ldr(e, 0xf9400000u, 1, 1, offsetof(struct tlb_entry, addend), 3); }
+
+/* The line is found by the window's first byte, and its tag must be the last one's: both are in one page then. */
+static void probed_window(struct emit *e, const struct jit_access *a)
+{
+    a64_add_imm(e, true, 0, a->base, a->window_first);
+    a64_add_imm(e, true, 3, a->base, a->window_first + a->window_bytes - 1);
+    line(e, a->window_is_write);
+    compare_tag(e, 3, 0);
+    struct emit_stub *s = slow(e, a, A64_NE);
+    load_addend(e);
+    a64_rrr(e, 0x8b000000u, 0, 0, 1);
+    a64_ldr(e, 0xf9000000u, 0, A64_BASE, 8u * a->page_slot, 3);
+    transfer_in_window(e, a, 0);
+    if (a->page_reg != NO_REG) a64_mov(e, a->page_reg, 0);   /* behind the transfer: it may be what that stored */
+    s->back = e->at;
+}
+
+static void known_window(struct emit *e, const struct jit_access *a)
+{
+    unsigned page = a->page_reg != NO_REG ? a->page_reg : 0;
+    if (!page) a64_ldr(e, 0xf9400000u, 0, A64_BASE, 8u * a->page_slot, 3);
+    emit32(e, 0xb4000000u | page);                                                                  /* cbz */
+    struct emit_stub *s = emit_stub(e);
+    *s = (struct emit_stub){ .kind = STUB_ACCESS, .from = e->at - 4, .place = a->place, .access = *a };
+    transfer_in_window(e, a, page);
     s->back = e->at;
 }
 
 void a64_access(struct emit *e, const struct jit_access *a)
 {
-    _Static_assert(sizeof(struct tlb_entry) == 32, "index: lsl #5");
-    unsigned size = a->memop & MEM_SIZE;
-    if (a->page == JIT_PAGE_KNOWN) {
-        known_page(e, a);
-        return;
-    }
-    address(e, a);
-    a64_bitfield(e, A64_UBFM, true, 1, 0, HV_PAGE_BITS, HV_PAGE_BITS + MMU_TLB_BITS - 1);
-    emit32(e, 0x8b000000u | 1u << 16 | 5u << 10 | A64_TLB << 5 | 1);                                /* add x1, x26, x1, lsl #5 */
-    a64_ldr(e, 0xf9400000u, 2, 1, a->is_store ? offsetof(struct tlb_entry, write) : offsetof(struct tlb_entry, read), 3);
-    emit32(e, 0x92400000u | 52u << 16 | (51u + size) << 10 | 0u << 5 | 3);                          /* and x3, x0, #~0xfff | bytes - 1 */
-    a64_rrr(e, 0xeb000000u, A64_ZR, 2, 3);
-    struct emit_stub *s = slow(e, a, A64_NE);
-    a64_ldr(e, 0xf9400000u, 1, 1, offsetof(struct tlb_entry, addend), 3);
     if (a->page == JIT_PAGE_PROBED) {
-        a64_rrr(e, 0x8b000000u, 2, 0, 1);
-        a64_bitfield(e, A64_UBFM, true, 3, 2, 0, HV_PAGE_BITS - 1);
-        a64_ldr(e, 0xf9000000u, 2, A64_BASE, 8u * a->page_slot, 3);
-        a64_ldr(e, 0xb9000000u, 3, A64_BASE, 8u * (a->page_slot + 1u), 2);
+        probed_window(e, a);
+    } else if (a->page == JIT_PAGE_KNOWN) {
+        known_window(e, a);
+    } else {
+        address(e, a);
+        line(e, a->is_store);
+        compare_tag(e, 0, a->memop & MEM_SIZE);
+        struct emit_stub *s = slow(e, a, A64_NE);
+        load_addend(e);
+        transfer(e, a, 0);
+        s->back = e->at;
     }
-    transfer(e, a);
-    s->back = e->at;
+}
+
+/* No window: those behind ask for themselves. */
+static void no_window(struct emit *e, const struct jit_access *a)
+{
+    if (a->page != JIT_PAGE_PROBED) return;
+    a64_ldr(e, 0xf9000000u, A64_ZR, A64_BASE, 8u * a->page_slot, 3);
+    if (a->page_reg != NO_REG) a64_imm(e, a->page_reg, 0);
 }
 
 static void access_stub(struct emit *e, const struct emit_stub *s)
 {
     const struct jit_access *a = &s->access;
-    if (a->page == JIT_PAGE_KNOWN) address(e, a);            /* else it is in x0 */
+    if (a->page != JIT_PAGE_PLAIN) {                         /* else the probe has failed already, with the address in x0 */
+        address(e, a);
+        line(e, a->is_store);
+        compare_tag(e, 0, a->memop & MEM_SIZE);
+        uint32_t miss = a64_b_cond(e, A64_NE);
+        load_addend(e);
+        transfer(e, a, 0);
+        no_window(e, a);
+        a64_b_to(e, s->back);
+        if (!e->is_full) a64_patch(e->base, miss, e->at);
+    }
     if (a->is_store && a->is_fp) a64_fp_to(e, 1, a->value);
     else if (a->is_store) a64_mov(e, 1, a->value);
     a64_call(e, s->place, false);
-    if (a->page == JIT_PAGE_PROBED) {
-        a64_imm(e, 1, JIT_NO_PAGE);
-        a64_ldr(e, 0xb9000000u, 1, A64_BASE, 8u * (a->page_slot + 1u), 2);
-    }
-    if (a->is_store) return;
-    if (a->is_fp) a64_fp_from(e, a->value, 0);
-    else a64_mov(e, a->value, 0);
+    if (!a->is_store && a->is_fp) a64_fp_from(e, a->value, 0);
+    else if (!a->is_store) a64_mov(e, a->value, 0);
+    no_window(e, a);
 }
 
 static void fp_call_stub(struct emit *e, const struct emit_stub *s)

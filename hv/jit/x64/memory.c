@@ -3,28 +3,27 @@
  * access to guest memory. x86 orders loads and stores at least as strongly as any guest wants of plain ones. */
 #include "hv/jit/x64/x64.h"
 
-/* At [rax + disp]. */
-static void transfer(struct emit *e, const struct jit_access *a, int32_t disp)
+static void transfer(struct emit *e, const struct jit_access *a, unsigned base, int32_t disp)
 {
     unsigned v = a->value;
     bool is_signed = a->memop & MEM_SIGNED;
     switch (a->memop & MEM_SIZE) {
     case MEM_8:
-        if (a->is_store) x64_rm(e, 0x88 | X_BYTE, v, RAX, disp);
-        else x64_rm(e, is_signed ? 0xbe | X_0F | X_W : 0xb6 | X_0F, v, RAX, disp);
+        if (a->is_store) x64_rm(e, 0x88 | X_BYTE, v, base, disp);
+        else x64_rm(e, is_signed ? 0xbe | X_0F | X_W : 0xb6 | X_0F, v, base, disp);
         return;
     case MEM_16:
-        if (a->is_store) x64_rm(e, 0x89 | X_66, v, RAX, disp);
-        else x64_rm(e, is_signed ? 0xbf | X_0F | X_W : 0xb7 | X_0F, v, RAX, disp);
+        if (a->is_store) x64_rm(e, 0x89 | X_66, v, base, disp);
+        else x64_rm(e, is_signed ? 0xbf | X_0F | X_W : 0xb7 | X_0F, v, base, disp);
         return;
     case MEM_32:
-        if (a->is_fp) x64_rm(e, (a->is_store ? 0x11u : 0x10u) | X_0F | X_F3, v, RAX, disp);
-        else if (a->is_store) x64_rm(e, 0x89, v, RAX, disp);
-        else x64_rm(e, is_signed ? 0x63 | X_W : 0x8b, v, RAX, disp);
+        if (a->is_fp) x64_rm(e, (a->is_store ? 0x11u : 0x10u) | X_0F | X_F3, v, base, disp);
+        else if (a->is_store) x64_rm(e, 0x89, v, base, disp);
+        else x64_rm(e, is_signed ? 0x63 | X_W : 0x8b, v, base, disp);
         return;
     default:
-        if (a->is_fp) x64_rm(e, (a->is_store ? 0x11u : 0x10u) | X_0F | X_F2, v, RAX, disp);
-        else x64_rm(e, (a->is_store ? 0x89u : 0x8bu) | X_W, v, RAX, disp);
+        if (a->is_fp) x64_rm(e, (a->is_store ? 0x11u : 0x10u) | X_0F | X_F2, v, base, disp);
+        else x64_rm(e, (a->is_store ? 0x89u : 0x8bu) | X_W, v, base, disp);
         return;
     }
 }
@@ -45,62 +44,105 @@ static struct emit_stub *slow(struct emit *e, const struct jit_access *a, unsign
     return s;
 }
 
-static void known_page(struct emit *e, const struct jit_access *a)
+/* ecx: where the TLB's line for rax is. */
+static void line(struct emit *e)
 {
-    x64_rm(e, 0x8b, RDX, RBP, X64_SLOT(a->page_slot + 1));
-    x64_rm(e, 0x8b | X_W, RAX, RBP, X64_SLOT(a->page_slot));
-    if (a->distance) x64_alu_imm(e, ALU_ADD, false, RDX, a->distance);
-    x64_alu_imm(e, ALU_CMP, false, RDX, HV_PAGE_BYTES);
-    struct emit_stub *s = slow(e, a, CC_AE);
-    transfer(e, a, a->distance);
+    _Static_assert(sizeof(struct tlb_entry) == 32 && MMU_TLB_ENTRIES <= 4096, "index: page number * 32");
+    x64_rr(e, 0x8b, RCX, RAX);
+    x64_shift_imm(e, SH_SHR, false, RCX, HV_PAGE_BITS - 5);
+    x64_alu_imm(e, ALU_AND, false, RCX, (MMU_TLB_ENTRIES - 1) << 5);
+}
+
+static void compare_tag(struct emit *e, bool is_write)
+{
+    x64_rmx(e, 0x3b | X_W, RDX, R14, RCX, is_write ? (int32_t)offsetof(struct tlb_entry, write) : (int32_t)offsetof(struct tlb_entry, read));
+}
+
+static void add_addend(struct emit *e) { x64_rmx(e, 0x03 | X_W, RAX, R14, RCX, (int32_t)offsetof(struct tlb_entry, addend)); }
+
+/* The address in rax becomes the host's when the flags, left for a jump, say equal. */
+static void probe(struct emit *e, const struct jit_access *a)
+{
+    line(e);
+    x64_mov_imm(e, RDX, ~(uint64_t)(HV_PAGE_BYTES - 1) | (memop_bytes(a->memop) - 1));
+    x64_rr(e, 0x23 | X_W, RDX, RAX);
+    compare_tag(e, a->is_store);
+}
+
+/* The line is found by the window's first byte, and its tag must be the last one's: both are in one page then. */
+static void probed_window(struct emit *e, const struct jit_access *a)
+{
+    x64_rm(e, 0x8d | X_W, RAX, a->base, a->window_first);
+    x64_rm(e, 0x8d | X_W, RDX, a->base, a->window_first + a->window_bytes - 1);
+    line(e);
+    x64_alu_imm(e, ALU_AND, true, RDX, -HV_PAGE_BYTES);
+    compare_tag(e, a->window_is_write);
+    struct emit_stub *s = slow(e, a, CC_NE);
+    add_addend(e);
+    x64_rm(e, 0x89 | X_W, RAX, RBP, X64_SLOT(a->page_slot));
+    transfer(e, a, RAX, a->distance);
+    if (a->page_reg != NO_REG) x64_mov(e, a->page_reg, RAX); /* behind the transfer: it may be what that stored */
+    s->back = e->at;
+}
+
+static void known_window(struct emit *e, const struct jit_access *a)
+{
+    unsigned page = a->page_reg != NO_REG ? a->page_reg : RAX;
+    if (page == RAX) x64_rm(e, 0x8b | X_W, RAX, RBP, X64_SLOT(a->page_slot));
+    x64_rr(e, 0x85 | X_W, page, page);
+    struct emit_stub *s = slow(e, a, CC_E);
+    transfer(e, a, page, a->distance);
     s->back = e->at;
 }
 
 void x64_access(struct emit *e, const struct jit_access *a)
 {
-    _Static_assert(sizeof(struct tlb_entry) == 32 && MMU_TLB_ENTRIES <= 4096, "index: page number * 32");
-    unsigned bytes = memop_bytes(a->memop);
-    if (a->page == JIT_PAGE_KNOWN) {
-        known_page(e, a);
-        return;
+    if (a->page == JIT_PAGE_PROBED) {
+        probed_window(e, a);
+    } else if (a->page == JIT_PAGE_KNOWN) {
+        known_window(e, a);
+    } else {
+        address(e, a);
+        probe(e, a);
+        struct emit_stub *s = slow(e, a, CC_NE);
+        add_addend(e);
+        transfer(e, a, RAX, 0);
+        s->back = e->at;
     }
-    address(e, a);
-    x64_rr(e, 0x8b, RCX, RAX);
-    x64_shift_imm(e, SH_SHR, false, RCX, HV_PAGE_BITS - 5);
-    x64_mov_imm(e, RDX, ~(uint64_t)(HV_PAGE_BYTES - 1) | (bytes - 1));
-    x64_alu_imm(e, ALU_AND, false, RCX, (MMU_TLB_ENTRIES - 1) << 5);
-    x64_rr(e, 0x23 | X_W, RDX, RAX);
-    x64_rmx(e, 0x3b | X_W, RDX, R14, RCX, a->is_store ? (int32_t)offsetof(struct tlb_entry, write) : (int32_t)offsetof(struct tlb_entry, read));
-    struct emit_stub *s = slow(e, a, CC_NE);
-    x64_rmx(e, 0x03 | X_W, RAX, R14, RCX, (int32_t)offsetof(struct tlb_entry, addend));
-    if (a->page == JIT_PAGE_PROBED) {                        /* host pages lie as guest pages do */
-        x64_rr(e, 0x8b, RDX, RAX);
-        x64_alu_imm(e, ALU_AND, false, RDX, HV_PAGE_BYTES - 1);
-        x64_rm(e, 0x89 | X_W, RAX, RBP, X64_SLOT(a->page_slot));
-        x64_rm(e, 0x89, RDX, RBP, X64_SLOT(a->page_slot + 1));
-    }
-    transfer(e, a, 0);
-    s->back = e->at;
 }
 
 static void movq_to(struct emit *e, unsigned d, unsigned xmm)   { x64_rr(e, 0x7e | X_0F | X_66 | X_W, xmm, d); }
 static void movq_from(struct emit *e, unsigned xmm, unsigned a) { x64_rr(e, 0x6e | X_0F | X_66 | X_W, xmm, a); }
 
+/* No window: those behind ask for themselves. */
+static void no_window(struct emit *e, const struct jit_access *a)
+{
+    if (a->page != JIT_PAGE_PROBED) return;
+    x64_rm(e, 0xc7 | X_W, 0, RBP, X64_SLOT(a->page_slot));
+    emit32(e, 0);
+    if (a->page_reg != NO_REG) x64_rr(e, 0x31, a->page_reg, a->page_reg);
+}
+
 static void access_stub(struct emit *e, const struct emit_stub *s)
 {
     const struct jit_access *a = &s->access;
+    if (a->page != JIT_PAGE_PLAIN) {                         /* else the probe has failed already, with the address in rax */
+        address(e, a);
+        probe(e, a);
+        uint32_t miss = x64_jcc(e, CC_NE);
+        add_addend(e);
+        transfer(e, a, RAX, 0);
+        no_window(e, a);
+        x64_jmp_to(e, s->back);
+        if (!e->is_full) x64_patch(e->base, miss, e->at);
+    }
     x64_make_canonical(e, &a->unchecked);
-    if (a->page == JIT_PAGE_KNOWN) address(e, a);            /* else it is in rax */
     if (a->is_store && a->is_fp) movq_to(e, RCX, a->value);
     else if (a->is_store) x64_mov(e, RCX, a->value);
     x64_call(e, s->place, false);
-    if (a->page == JIT_PAGE_PROBED) {
-        x64_rm(e, 0xc7, 0, RBP, X64_SLOT(a->page_slot + 1));
-        emit32(e, JIT_NO_PAGE);
-    }
-    if (a->is_store) return;
-    if (a->is_fp) movq_from(e, a->value, RAX);
-    else x64_mov(e, a->value, RAX);
+    if (!a->is_store && a->is_fp) movq_from(e, a->value, RAX);
+    else if (!a->is_store) x64_mov(e, a->value, RAX);
+    no_window(e, a);
 }
 
 static void fp_call_stub(struct emit *e, const struct emit_stub *s)
