@@ -190,7 +190,37 @@ static void emit_binary(struct lower *l, unsigned n, unsigned bits)
     if (!l->t->binary(l->e, op, bits, d, a, b)) finish_by_call(l, n, d, a, b);
 }
 
-bool lower_compare_of(struct lower *l, const struct ir_insn *i, struct jit_compare *c)
+/* The result's register, while an operand's slot stays as it is. */
+static uint8_t reg_out_beside(struct lower *l, unsigned n, ir_ref in_slot, uint8_t like)
+{
+    ir_ref root = l->root[in_slot];
+    uint16_t last = l->last[root];
+    l->last[root] = AT_END;
+    uint8_t d = lower_reg_out(l, INT, n, like);
+    l->last[root] = last;
+    return d;
+}
+
+/* One operand is read from its slot. False: neither is there. */
+static bool emit_binary_slot(struct lower *l, unsigned n, unsigned bits)
+{
+    const struct ir_insn *i = &l->ir->insn[n];
+    enum ir_op op = (enum ir_op)i->op;
+    bool commutes = op == IR_ADD || op == IR_MUL || op == IR_AND || op == IR_OR || op == IR_XOR;
+    if (!commutes && op != IR_SUB) return false;
+    if (l->ir->insn[i->b].op == IR_CONST || l->root[i->a] == l->root[i->b]) return false;
+    ir_ref in_reg = i->a, in_slot = i->b;
+    if (lower_slot_in(l, in_slot, n) == NO_SLOT && commutes) in_reg = i->b, in_slot = i->a;
+    if (lower_slot_in(l, in_slot, n) == NO_SLOT) return false;
+    uint8_t a = lower_reg_in(l, INT, in_reg), slot = lower_slot_in(l, in_slot, n);
+    if (slot == NO_SLOT) return false;                       /* the other one's register is free now, and does as well */
+    uint8_t d = reg_out_beside(l, n, in_slot, a);
+    bool done = l->t->binary_slot(l->e, op, bits, d, a, slot);
+    lower_release(l, in_slot, n);
+    return done;
+}
+
+bool lower_compare_of(struct lower *l, const struct ir_insn *i, unsigned n, struct jit_compare *c)
 {
     enum ir_type t = type_of(l, i->a);
     int64_t k;
@@ -199,9 +229,10 @@ bool lower_compare_of(struct lower *l, const struct ir_insn *i, struct jit_compa
     c->bits = (uint8_t)ir_type_bits(t);
     c->a = lower_reg_in(l, INT, i->a);
     c->b = NO_REG;
+    c->b_slot = JIT_NO_SLOT;
     c->imm = 0;
     if (lower_immediate(l, i->b, &k) && l->t->fits_compare(k)) c->imm = (int32_t)k;
-    else c->b = lower_reg_in(l, INT, i->b);
+    else if ((c->b_slot = lower_slot_in(l, i->b, n)) == JIT_NO_SLOT) c->b = lower_reg_in(l, INT, i->b);
     return true;
 }
 
@@ -239,7 +270,7 @@ static void emit_insn(struct lower *l, unsigned n)
     case IR_ADD: case IR_SUB: case IR_MUL: case IR_AND: case IR_OR: case IR_XOR: case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR:
     case IR_MULHU: case IR_MULHS: case IR_MULHSU: case IR_DIVU: case IR_DIVS: case IR_REMU: case IR_REMS:
         if (!bits) break;
-        emit_binary(l, n, bits);
+        if (!emit_binary_slot(l, n, bits)) emit_binary(l, n, bits);
         return;
     case IR_NOT: case IR_NEG: case IR_CLZ: case IR_CTZ: case IR_POPCNT: case IR_BSWAP: case IR_ORCB: {
         if (!bits) break;
@@ -256,6 +287,13 @@ static void emit_insn(struct lower *l, unsigned n)
         return;
     }
     case IR_ZEXT: case IR_SEXT: {
+        uint8_t slot = lower_slot_in(l, i->a, n);
+        if (slot != NO_SLOT && ir_type_bits(operand) >= 8) {
+            uint8_t d = reg_out_beside(l, n, i->a, NO_REG);
+            l->t->extend_slot(l->e, d, slot, ir_type_bits(operand), op == IR_SEXT);
+            lower_release(l, i->a, n);
+            return;
+        }
         uint8_t a = lower_reg_in(l, INT, i->a);
         uint8_t d = lower_reg_out(l, INT, n, a);
         l->t->extend(l->e, d, a, ir_type_bits(operand), op == IR_SEXT);
@@ -269,9 +307,11 @@ static void emit_insn(struct lower *l, unsigned n)
     }
     case IR_EQ: case IR_NE: case IR_ULT: case IR_ULE: case IR_SLT: case IR_SLE: {
         struct jit_compare c;
-        if (!lower_compare_of(l, i, &c)) break;
-        uint8_t d = lower_reg_out(l, INT, n, NO_REG);
+        if (!lower_compare_of(l, i, n, &c)) break;
+        bool in_slot = c.b_slot != JIT_NO_SLOT;
+        uint8_t d = in_slot ? reg_out_beside(l, n, i->b, NO_REG) : lower_reg_out(l, INT, n, NO_REG);
         l->t->set_if(l->e, d, &c);
+        if (in_slot) lower_release(l, i->b, n);
         return;
     }
     case IR_SEL: {

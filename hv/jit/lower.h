@@ -70,6 +70,7 @@ void lower_load_value(struct lower *l, unsigned file, uint8_t d, ir_ref root);
 uint8_t lower_reg_in(struct lower *l, unsigned file, ir_ref ref);
 void lower_release(struct lower *l, ir_ref ref, unsigned n);
 void lower_release_operands(struct lower *l, unsigned n);
+uint8_t lower_slot_in(const struct lower *l, ir_ref ref, unsigned n);      /* an operand of n that is better read where it is; NO_SLOT */
 void lower_vacate_reg(struct lower *l, unsigned file, uint8_t reg, unsigned n, ir_ref but);
 void lower_vacate_slot(struct lower *l, unsigned slot, unsigned n);
 uint8_t lower_reg_out(struct lower *l, unsigned file, unsigned n, uint8_t like);
@@ -95,7 +96,7 @@ void lower_call(struct lower *l, unsigned n);
 void lower_wide(struct lower *l, unsigned n);
 bool lower_is_wide_row(const struct lower *l, const struct ir_insn *i);
 /* lower.c */
-bool lower_compare_of(struct lower *l, const struct ir_insn *i, struct jit_compare *c);
+bool lower_compare_of(struct lower *l, const struct ir_insn *i, unsigned n, struct jit_compare *c);   /* for instruction n */
 /* lower_access.c */
 void lower_access(struct lower *l, unsigned n);
 void lower_drop_pages(struct lower *l);                                     /* C may have changed what is mapped */

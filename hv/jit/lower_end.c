@@ -50,8 +50,8 @@ static void count_only(struct lower *l)
 static void emit_branch(struct lower *l)
 {
     const struct ir_end *end = &l->ir->end;
-    struct jit_compare c = { .op = IR_NE, .bits = 32, .b = NO_REG };
-    if (l->folded[end->value] && l->root[end->value] == end->value) (void)lower_compare_of(l, &l->ir->insn[end->value], &c);
+    struct jit_compare c = { .op = IR_NE, .bits = 32, .b = NO_REG, .b_slot = JIT_NO_SLOT };
+    if (l->folded[end->value] && l->root[end->value] == end->value) (void)lower_compare_of(l, &l->ir->insn[end->value], AT_END, &c);
     else c.a = lower_reg_in(l, INT, end->value);
     bool is_loop = end->taken.v <= l->ir->pc.v || end->fall.v <= l->ir->pc.v;
     jit_patch out[2];

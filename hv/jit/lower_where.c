@@ -129,6 +129,16 @@ uint8_t lower_reg_in(struct lower *l, unsigned file, ir_ref ref)
     return reg;
 }
 
+/* In memory alone, and not worth a register: nobody wants it again, or none is free. */
+uint8_t lower_slot_in(const struct lower *l, ir_ref ref, unsigned n)
+{
+    if (ref == IR_NONE || !l->t->binary_slot || !has(l, JIT_SLOTS)) return NO_SLOT;
+    ir_ref root = l->root[ref];
+    if (l->in[INT][root] != NO_REG || l->in[FP][root] != NO_REG || l->ir->insn[root].op == IR_CONST || lower_nan_is_in(l, root)) return NO_SLOT;
+    bool is_last = l->last[root] <= n, is_full = !(l->free[INT] & ~l->locked[INT]);
+    return is_last || is_full ? l->mem[root] : NO_SLOT;
+}
+
 static void forget_mem(struct lower *l, ir_ref root)
 {
     uint8_t slot = l->mem[root];

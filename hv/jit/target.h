@@ -25,8 +25,9 @@ struct jit_access {
     struct jit_unchecked unchecked;
 };
 
-/* A comparison of two registers, or of one with an immediate (b NO_REG). op IR_EQ..IR_SLE. */
-struct jit_compare { enum ir_op op; uint8_t bits, a, b; int32_t imm; };
+/* A comparison of two registers, or (b NO_REG) of one with a slot, or (b_slot JIT_NO_SLOT) with an immediate. op IR_EQ..IR_SLE. */
+#define JIT_NO_SLOT 0xff
+struct jit_compare { enum ir_op op; uint8_t bits, a, b, b_slot; int32_t imm; };
 
 /* Where a jump's distance stands, to be filled in; 0: nowhere. */
 typedef uint32_t jit_patch;
@@ -99,6 +100,9 @@ struct jit_target {
     bool (*unary)(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a);
     void (*extend)(struct emit *e, uint8_t d, uint8_t a, unsigned from_bits, bool is_signed);   /* from 1, 8, 16, 32 to 64 */
     bool (*field)(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a, uint8_t b, unsigned lsb, unsigned length);
+    /* The same on a slot as the second, or only, operand; NULL: instructions of this host do not read memory, nor does a comparison. */
+    bool (*binary_slot)(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a, unsigned b_slot);
+    void (*extend_slot)(struct emit *e, uint8_t d, unsigned a_slot, unsigned from_bits, bool is_signed);
     bool (*fits_compare)(int64_t imm);
     void (*set_if)(struct emit *e, uint8_t d, const struct jit_compare *c);
     void (*select)(struct emit *e, uint8_t d, uint8_t condition, uint8_t a, uint8_t b);

@@ -13,7 +13,7 @@ static struct jit_prologue prologue = { .constants = 0x40 };
 static FILE *want;
 
 #define SAYS(text) fputs(text "\n", want)
-#define COMPARE(o, n, x, y, k) &(struct jit_compare){ .op = (o), .bits = (n), .a = (x), .b = (y), .imm = (k) }
+#define COMPARE(o, n, x, y, k) &(struct jit_compare){ .op = (o), .bits = (n), .a = (x), .b = (y), .b_slot = JIT_NO_SLOT, .imm = (k) }
 static const struct ir_insn fadd = { .op = IR_FADD, .type = IR_F64 }, fsqrt32 = { .op = IR_FSQRT, .type = IR_F32 };
 
 static void x64(void)
@@ -60,8 +60,25 @@ static void x64(void)
     (void)t->fp(&e, &fsqrt32, IR_F32, 2, 12, NO_REG, NO_REG, 0);     SAYS("sqrtss xmm2,xmm12\nucomiss xmm2,xmm2\njp 0");
     t->fp_unchecked(&e, IR_FSUB, 9, 8, 9);                           SAYS("movaps xmm0,xmm8\nsubsd xmm0,xmm9\nmovaps xmm9,xmm0");
     t->fp_unchecked(&e, IR_FSQRT, 2, 12, NO_REG);                    SAYS("sqrtsd xmm2,xmm12");
+    (void)t->binary_slot(&e, IR_SUB, 32, 9, 8, 33);                  SAYS("mov r9,r8\nsub r9d,DWORD PTR [rbp+0x88]");
+    (void)t->binary_slot(&e, IR_MUL, 64, 9, 9, 3);                   SAYS("imul r9,QWORD PTR [rbp-0x68]");
+    t->extend_slot(&e, 9, 33, 32, true);                             SAYS("movsxd r9,DWORD PTR [rbp+0x88]");
+    t->extend_slot(&e, 9, 33, 8, false);                             SAYS("movzx r9d,BYTE PTR [rbp+0x88]");
     (void)t->if_nan(&e, 2, 9);                                       SAYS("ucomisd xmm2,xmm9\njp 0");
     (void)t->if_nan_slot(&e, 33);                                    SAYS("movsd xmm0,QWORD PTR [rbp+0x88]\nucomisd xmm0,xmm0\njp 0");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .base = 11, .value = 6, .memop = MEM_64, .offset = 8, .page = JIT_PAGE_PROBED, .page_slot = 240, .page_reg = 13,
+                                        .window_first = 8, .window_bytes = 24, .window_is_write = true });
+    SAYS("lea rax,[r11+0x8]\nlea rdx,[r11+0x1f]\nmov ecx,eax\nshr ecx,0x7\nand ecx,0x1fe0\nand rdx,0xfffffffffffff000\n"
+         "cmp rdx,QWORD PTR [r14+rcx*1+0x8]\njne 0\nadd rax,QWORD PTR [r14+rcx*1+0x18]\nmov QWORD PTR [rbp+0x700],rax\n"
+         "mov rsi,QWORD PTR [rax]\nmov r13,rax");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .base = 11, .value = 6, .memop = MEM_64, .page = JIT_PAGE_KNOWN, .page_slot = 240, .page_reg = 13, .distance = 16 });
+    SAYS("test r13,r13\nje 0\nmov rsi,QWORD PTR [r13+0x10]");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .base = 11, .value = 6, .memop = MEM_32, .is_store = true, .page = JIT_PAGE_KNOWN, .page_slot = 240, .page_reg = NO_REG });
+    SAYS("mov rax,QWORD PTR [rbp+0x700]\ntest rax,rax\nje 0\nmov DWORD PTR [rax],esi");
+    e.stub_count = 0;
     x64_vex_0f38(&e, 0xa9, true, 0, 3, 12);                          SAYS("vfmadd213sd xmm0,xmm3,xmm12");
     x64_rm(&e, 0x8b | X_W, RBX, R12, 0);                             SAYS("mov rbx,QWORD PTR [r12]");
     x64_rm(&e, 0x8b | X_W, RBX, R13, 0);                             SAYS("mov rbx,QWORD PTR [r13+0x0]");
@@ -108,6 +125,18 @@ static void a64(void)
     t->fence(&e);                                                    SAYS("dmb ish");
     (void)t->fp(&e, &fadd, IR_F64, 9, 10, 11, NO_REG, 0);            SAYS("fadd d9, d10, d11");
     (void)t->fp(&e, &fsqrt32, IR_F32, 9, 10, NO_REG, NO_REG, 0);     SAYS("fsqrt s9, s10");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .base = 5, .value = 6, .memop = MEM_64, .offset = 8, .page = JIT_PAGE_PROBED, .page_slot = 240, .page_reg = 9,
+                                        .window_first = 8, .window_bytes = 24, .window_is_write = true });
+    SAYS("add x0, x5, #0x8\nadd x3, x5, #0x1f\nubfx x1, x0, #12, #8\nadd x1, x26, x1, lsl #5\nldr x2, [x1, #8]\nand x3, x3, #0xfffffffffffff000\n"
+         "cmp x2, x3\nb.ne 0\nldr x1, [x1, #24]\nadd x0, x0, x1\nstr x0, [x28, #1920]\nldr x6, [x0]\nmov x9, x0");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .base = 5, .value = 6, .memop = MEM_64, .page = JIT_PAGE_KNOWN, .page_slot = 240, .page_reg = 9, .distance = 16 });
+    SAYS("cbz x9, 0\nldr x6, [x9, #16]");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .base = 5, .value = 6, .memop = MEM_32, .is_store = true, .page = JIT_PAGE_KNOWN, .page_slot = 240,
+                                        .page_reg = NO_REG, .distance = 3 });
+    SAYS("ldr x0, [x28, #1920]\ncbz x0, 0\nmov x1, #0x3\nstr w6, [x0, x1]");
     e.stub_count = 0;
     t->access(&e, &(struct jit_access){ .base = 5, .value = 6, .memop = MEM_32 | MEM_SIGNED, .offset = 8 });
     SAYS("add x0, x5, #0x8\nubfx x1, x0, #12, #8\nadd x1, x26, x1, lsl #5\nldr x2, [x1]\nand x3, x0, #0xfffffffffffff003\ncmp x2, x3\n"

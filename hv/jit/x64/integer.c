@@ -94,6 +94,32 @@ bool x64_binary(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t
     }
 }
 
+bool x64_binary_slot(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a, unsigned b_slot)
+{
+    unsigned w = bits == 64 ? X_W : 0, code;
+    switch (op) {
+    case IR_ADD: code = 0x03; break;
+    case IR_SUB: code = 0x2b; break;
+    case IR_AND: code = 0x23; break;
+    case IR_OR:  code = 0x0b; break;
+    case IR_XOR: code = 0x33; break;
+    case IR_MUL: code = 0xaf | X_0F; break;
+    default: return false;
+    }
+    x64_mov(e, d, a);
+    x64_rm(e, code | w, d, RBP, X64_SLOT(b_slot));
+    return true;
+}
+
+void x64_extend_slot(struct emit *e, uint8_t d, unsigned a_slot, unsigned from_bits, bool is_signed)
+{
+    unsigned code = from_bits == 8  ? is_signed ? 0xbe | X_0F | X_W : 0xb6 | X_0F
+                  : from_bits == 16 ? (is_signed ? 0xbf | X_W : 0xb7) | X_0F
+                  : from_bits == 32 ? is_signed ? 0x63 | X_W : 0x8b
+                                    : 0x8b | X_W;
+    x64_rm(e, code, d, RBP, X64_SLOT(a_slot));
+}
+
 bool x64_binary_imm(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a, int64_t imm)
 {
     unsigned w = bits == 64 ? X_W : 0, alu, sh;
@@ -195,6 +221,7 @@ unsigned x64_compare(struct emit *e, const struct jit_compare *c)
     static const uint8_t code[] = { CC_E, CC_NE, CC_B, CC_BE, CC_L, CC_LE };
     unsigned w = c->bits == 64 ? X_W : 0;
     if (c->b != NO_REG) x64_rr(e, 0x3b | w, c->a, c->b);
+    else if (c->b_slot != JIT_NO_SLOT) x64_rm(e, 0x3b | w, c->a, RBP, X64_SLOT(c->b_slot));
     else if (!c->imm && c->op != IR_ULT && c->op != IR_ULE) x64_rr(e, 0x85 | w, c->a, c->a);
     else x64_alu_imm(e, ALU_CMP, w, c->a, c->imm);
     return code[c->op - IR_EQ];

@@ -15,6 +15,8 @@ uint32_t x64_features(void);
 unsigned x64_fp_flags(uint32_t mxcsr);
 void x64_prologue(struct emit *e, struct jit_prologue *p, const struct jit *j);
 bool x64_binary(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a, uint8_t b);
+bool x64_binary_slot(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a, unsigned b_slot);
+void x64_extend_slot(struct emit *e, uint8_t d, unsigned a_slot, unsigned from_bits, bool is_signed);
 bool x64_binary_imm(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a, int64_t imm);
 bool x64_unary(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a);
 void x64_extend(struct emit *e, uint8_t d, uint8_t a, unsigned from_bits, bool is_signed);
