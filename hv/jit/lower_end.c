@@ -22,6 +22,10 @@ static void emit_way_out(struct lower *l, jit_patch site, uint32_t link)
     struct jit_link *k = &l->j->link[link];
     bool is_near = (k->pc ^ l->ir->pc.v) >> HV_PAGE_BITS == 0;
     here(l, site);
+    if (!is_near && has(l, JIT_CACHE) && has(l, JIT_SITES)) {
+        l->t->jump_cached_to(l->e, k->pc);
+        return;
+    }
     if (!is_near && has(l, JIT_CACHE)) {
         l->t->imm(l->e, l->t->scratch[0], k->pc);
         l->t->go(l->e, l->e->prologue->jump_to);

@@ -132,6 +132,7 @@ struct jit_target {
     void (*go)(struct emit *e, uint32_t to);                                 /* to an offset: a stub of the prologue */
     void (*leave)(struct emit *e, uint32_t link, uint32_t to);               /* to a stub that wants a link's number */
     void (*jump_cached)(struct emit *e);                                     /* to the pc in scratch[0]: the jump cache, else out */
+    void (*jump_cached_to)(struct emit *e, uint64_t pc);                     /* to a known pc: its line is, too, and the jump is predicted alone */
     void (*patch)(uint8_t *base, jit_patch site, uint32_t to);               /* the jump at `site` leads to offset `to` */
 };
 extern const struct jit_target JIT_X64, JIT_A64;

@@ -78,6 +78,23 @@ TEST(each_optimisation_may_be_off)
     }
 }
 
+/* Pages calling each other: through the jump cache, by sites of their own or not, and through C. */
+TEST(jumps_between_pages_are_taken_whatever_the_way)
+{
+    const uint32_t offs[] = { 0, 1u << JIT_SITES, 1u << JIT_CACHE, 1u << JIT_LINK };
+    for (unsigned n = 0; n < ARRAY_COUNT(offs); n++) {
+        start(offs[n], 0);
+        GUEST_LOAD(&g, GUEST_CODE, rv_addi(A0, A0, -1), rv_bne(A0, ZERO, 8), rv_wfi(), rv_j(4096 - 12), rv_nop());
+        GUEST_LOAD(&g, GUEST_CODE + 4096, rv_addi(A4, A4, 3), rv_j(-4096 - 4));
+        X(A0) = 1000, X(A4) = 0;
+        struct exec_result r = v->engine->run(v, UINT64_MAX);
+        CHECK(r.status == EXEC_HALTED && X(A0) == 0 && X(A4) == 999 * 3);
+        CHECK_EQ_U64(r.stats.executed_insns, 999 * 5 + 3);
+        CHECK(n > 1 || jit()->stats.resolves + jit()->stats.dispatches < 50);
+        end();
+    }
+}
+
 /* More code than fits: 64 KiB hold a few hundred of these blocks. */
 TEST(R60_a_code_cache_of_64_kib_thrashes_and_is_right)
 {

@@ -100,12 +100,10 @@ static void callee_saved(struct emit *e, bool is_load)
     a64_ldr(e, is_load ? LDR_X : STR_X, A64_LR, A64_SP, 144, 3);
 }
 
-static void jump_cached(struct emit *e)
+/* The line at x2, of the cache at x1, for the pc in x0. */
+static void compare_and_jump(struct emit *e)
 {
     _Static_assert(offsetof(struct jit, blocks.jump) == 0 && offsetof(struct jit, blocks.tag) % 4096 == 0, "one add reaches the tag");
-    a64_ldr(e, LDR_X, 1, A64_BASE, A64_FIELD(engine_state), 3);
-    a64_bitfield(e, A64_UBFM, true, 2, 0, 1, 12);                    /* ubfx x2, x0, #1, #12 */
-    emit32(e, 0x8b000000u | 2u << 16 | 5u << 10 | 1u << 5 | 2);      /* add x2, x1, x2, lsl #5 */
     emit32(e, 0xa9400000u | 16u << 10 | 2u << 5 | 3);                /* ldp x3, x16, [x2]: pc, tag */
     a64_add_imm(e, true, 1, 1, (int32_t)offsetof(struct jit, blocks.tag));
     a64_ldr(e, LDR_X, 1, 1, 0, 3);
@@ -115,6 +113,23 @@ static void jump_cached(struct emit *e)
     a64_b_to(e, e->prologue->leave_at);
     a64_ldr(e, LDR_X, 2, 2, offsetof(struct jump_entry, entry), 3);
     emit32(e, 0xd61f0000u | 2u << 5);                                /* br */
+}
+
+static void jump_cached(struct emit *e)
+{
+    _Static_assert(BLOCKS_JUMPS == 1 << 12, "bits of pc");
+    a64_ldr(e, LDR_X, 1, A64_BASE, A64_FIELD(engine_state), 3);
+    a64_bitfield(e, A64_UBFM, true, 2, 0, 1, 12);                    /* ubfx x2, x0, #1, #12 */
+    emit32(e, 0x8b000000u | 2u << 16 | 5u << 10 | 1u << 5 | 2);      /* add x2, x1, x2, lsl #5 */
+    compare_and_jump(e);
+}
+
+static void jump_cached_to(struct emit *e, uint64_t pc)
+{
+    a64_ldr(e, LDR_X, 1, A64_BASE, A64_FIELD(engine_state), 3);
+    a64_imm(e, 0, pc);
+    a64_add_imm(e, true, 2, 1, (int32_t)((pc >> 1 & (BLOCKS_JUMPS - 1)) * sizeof(struct jump_entry)));
+    compare_and_jump(e);
 }
 
 static void prologue(struct emit *e, struct jit_prologue *p, const struct jit *j)
@@ -220,5 +235,5 @@ const struct jit_target JIT_A64 = {
     .fits_compare = a64_fits_compare, .set_if = a64_set_if, .select = a64_select, .fence = fence,
     .fp = a64_fp, .access = a64_access, .call = a64_call, .stubs = a64_stubs,
     .count = count, .count_excess = count_excess, .branch = branch, .jump = a64_b, .go = a64_b_to, .leave = leave,
-    .jump_cached = jump_cached, .patch = a64_patch,
+    .jump_cached = jump_cached, .jump_cached_to = jump_cached_to, .patch = a64_patch,
 };

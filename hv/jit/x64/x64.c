@@ -214,6 +214,21 @@ static void leave(struct emit *e, uint32_t link, uint32_t to)
     x64_jmp_to(e, to);
 }
 
+/* The line at line + offset, of the cache at rdx, for the pc in rax. */
+static void compare_and_jump(struct emit *e, unsigned line, int32_t offset)
+{
+    unsigned tag = line == RDX ? RCX : RDX;
+    x64_rm(e, 0x39 | X_W, RAX, line, offset + (int32_t)offsetof(struct jump_entry, pc));
+    uint32_t miss = x64_jcc(e, CC_NE);
+    x64_rm(e, 0x8b | X_W, tag, RDX, offsetof(struct jit, blocks.tag));
+    x64_rm(e, 0x39 | X_W, tag, line, offset + (int32_t)offsetof(struct jump_entry, tag));
+    uint32_t stale = x64_jcc(e, CC_NE);
+    x64_rm(e, 0xff, 4, line, offset + (int32_t)offsetof(struct jump_entry, entry));
+    if (e->is_full) return;
+    x64_patch(e->base, miss, e->prologue->leave_at);
+    x64_patch(e->base, stale, e->prologue->leave_at);
+}
+
 static void jump_cached(struct emit *e)
 {
     _Static_assert(offsetof(struct jit, blocks.jump) == 0, "the cache is where engine_state points");
@@ -222,15 +237,14 @@ static void jump_cached(struct emit *e)
     x64_shift_imm(e, SH_SHL, false, RCX, 4);
     x64_alu_imm(e, ALU_AND, false, RCX, (BLOCKS_JUMPS - 1) << 5);
     x64_rr(e, 0x03 | X_W, RCX, RDX);
-    x64_rm(e, 0x39 | X_W, RAX, RCX, offsetof(struct jump_entry, pc));
-    uint32_t miss = x64_jcc(e, CC_NE);
-    x64_rm(e, 0x8b | X_W, RDX, RDX, offsetof(struct jit, blocks.tag));
-    x64_rm(e, 0x39 | X_W, RDX, RCX, offsetof(struct jump_entry, tag));
-    uint32_t stale = x64_jcc(e, CC_NE);
-    x64_rm(e, 0xff, 4, RCX, offsetof(struct jump_entry, entry));
-    if (e->is_full) return;
-    x64_patch(e->base, miss, e->prologue->leave_at);
-    x64_patch(e->base, stale, e->prologue->leave_at);
+    compare_and_jump(e, RCX, 0);
+}
+
+static void jump_cached_to(struct emit *e, uint64_t pc)
+{
+    x64_rm(e, 0x8b | X_W, RDX, RBP, X64_FIELD(engine_state));
+    x64_mov_imm(e, RAX, pc);
+    compare_and_jump(e, RDX, (int32_t)((pc >> 1 & (BLOCKS_JUMPS - 1)) * sizeof(struct jump_entry)));
 }
 
 const struct jit_target JIT_X64 = {
@@ -250,5 +264,5 @@ const struct jit_target JIT_X64 = {
     .fp = x64_fp, .fp_unchecked = x64_fp_unchecked, .if_nan = x64_if_nan, .if_nan_slot = x64_if_nan_slot,
     .access = x64_access, .call = x64_call, .stubs = x64_stubs,
     .count = count, .count_excess = count_excess, .branch = branch, .jump = x64_jmp, .go = x64_jmp_to, .leave = leave,
-    .jump_cached = jump_cached, .patch = x64_patch,
+    .jump_cached = jump_cached, .jump_cached_to = jump_cached_to, .patch = x64_patch,
 };
