@@ -15,7 +15,7 @@ $(BUILD)/hosted64/hospes: $(call objs,hosted64) $(HOSTED_MAIN:%=$(BUILD)/obj/hos
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
 	$(Q)$(CC_of_hosted64) -pthread -rdynamic -o $@ $(filter %.o,$^)
-A64_UNITS := jit_nan jit_window interp_random interp_memory ir_strangers jit smc smp stats engine riscv64_exec riscv64_guest
+A64_UNITS := jit_nan jit_window interp_random interp_memory ir_strangers jit jit_fuzz audit smc smp stats engine riscv64_exec riscv64_guest
 $(BUILD)/obj/hosted64/test/%.c.o: WARN += -Wno-missing-prototypes -Wno-clobbered
 $(BUILD)/hosted64/unit: $(call objs,hosted64) $(patsubst %,$(BUILD)/obj/hosted64/test/unit/%_test.c.o,$(A64_UNITS)) $(BUILD)/obj/hosted64/test/harness/harness.c.o
 	@mkdir -p $(@D)
@@ -28,4 +28,9 @@ test-jit-a64: $(BUILD)/hosted64/unit          ## the a64 back end: random progra
 	$(Q)tools/need.sh qemu-aarch64
 	$(Q)UNIT_ENGINE=jit $(A64_RUN) $<
 TEST_PREREQUISITES += $(BUILD)/hosted64/unit
+
+# lock-step of interpreter and JIT on random programs, for as long as one likes; HOST=aarch64: the other back end
+.PHONY: fuzz-jit
+fuzz-jit: $(BUILD)/$(if $(filter aarch64,$(HOST)),hosted64,hosted)/unit ## random programs on interpreter and JIT in lock-step: MINUTES=30, HOST=aarch64
+	$(Q)JIT_FUZZ_SECONDS=$$((60 * $(or $(MINUTES),30))) $(if $(filter aarch64,$(HOST)),$(A64_RUN) )$< lock_step
 SUITES_EXTRA += jit-a64='UNIT_ENGINE=jit $(A64_RUN) $(BUILD)/hosted64/unit'
