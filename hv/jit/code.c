@@ -8,12 +8,22 @@ const struct jit *jit_of(const struct vcpu *v)
     return v->engine == &JIT_ENGINE ? v->engine_state : v->engine->part ? v->engine->part(v, &JIT_ENGINE) : NULL;
 }
 
+bool jit_news_of(const struct vcpu *v, struct jit_news *out)
+{
+    const struct jit *j = jit_of(v);
+    if (j) *out = j->news;
+    return j;
+}
+
+/* The vCPU may be running: whatever is read, what comes out lies within the memory that is there. */
 void jit_describe(const struct jit *j, uint32_t n, struct jit_code *out)
 {
     const struct blocks *b = &j->blocks;
-    const uint8_t *from = b->block[n].entry, *end = n + 1 < b->count ? b->block[n + 1].entry : j->run + j->used;
-    *out = (struct jit_code){ .target = j->target->name, .pc = b->block[n].pc, .mode = b->block[n].mode, .guest = b->source + b->block[n].source,
-                              .guest_bytes = b->block[n].source_bytes, .host = from, .host_bytes = (uint32_t)(end - from) };
+    const struct code_block k = b->block[n];
+    uint64_t from = (uint64_t)((const uint8_t *)k.entry - j->run), end = n + 1 < b->count ? (uint64_t)((const uint8_t *)b->block[n + 1].entry - j->run) : j->used;
+    bool is_sound = from < end && end <= j->limit && end - from <= JIT_BLOCK_BYTES && k.source < BLOCKS_SOURCE - k.source_bytes;
+    *out = (struct jit_code){ .target = j->target->name, .pc = k.pc, .mode = k.mode, .guest = b->source + (is_sound ? k.source : 0),
+                              .guest_bytes = is_sound ? k.source_bytes : 0, .host = j->run + (is_sound ? from : 0), .host_bytes = is_sound ? (uint32_t)(end - from) : 0 };
 }
 
 bool jit_code_at(const struct vcpu *v, uint64_t pc, uint32_t mode, struct jit_code *out)
@@ -26,4 +36,21 @@ bool jit_code_at(const struct vcpu *v, uint64_t pc, uint32_t mode, struct jit_co
         return true;
     }
     return false;
+}
+
+unsigned jit_hottest(const struct vcpu *v, struct jit_hot *out, unsigned cap, uint64_t *all)
+{
+    const struct jit *j = jit_of(v);
+    unsigned count = 0;
+    *all = 0;
+    for (uint32_t n = 0; j && n < j->blocks.count && n < BLOCKS_MAX; n++) {
+        uint32_t samples = j->blocks.block[n].samples;
+        *all += samples;
+        if (!samples || (count == cap && samples <= out[cap - 1].samples)) continue;
+        unsigned at = count < cap ? count++ : cap - 1;
+        for (; at && out[at - 1].samples < samples; at--) out[at] = out[at - 1];
+        out[at].samples = samples;
+        jit_describe(j, n, &out[at].code);
+    }
+    return count;
 }

@@ -18,6 +18,10 @@ struct jit_info {
 /* False: this vCPU does not run on the JIT. Plain reads: a running vCPU's figures are a moment old. */
 bool jit_info_of(const struct vcpu *v, struct jit_info *out);
 
+/* What has happened since the vCPU was made, and last: blocks compiled, blocks found to be hot. Own thread. */
+struct jit_news { uint64_t compiles, compiled_pc, hotspots, hot_pc, hot_samples; };
+bool jit_news_of(const struct vcpu *v, struct jit_news *out);
+
 /* One compiled block. guest: the bytes it was made from; host: its code, in the memory of the vCPU, until something is compiled or dropped. */
 struct jit_code {
     const char *target;
@@ -25,5 +29,9 @@ struct jit_code {
     uint32_t mode, guest_bytes, host_bytes;
     const uint8_t *guest, *host;
 };
+/* The blocks that ran most, hottest first; how many there are, `cap` at most. samples: how often the budget ran out in the block, which it does
+ * once in some 100,000 instructions; *all: in any block. Of a running vCPU a glance: the bytes may be another block's by now. */
+struct jit_hot { struct jit_code code; uint64_t samples; };
+unsigned jit_hottest(const struct vcpu *v, struct jit_hot *out, unsigned cap, uint64_t *all);
 /* The newest one at pc. False: there is none. Own thread, or the vCPU is stopped. */
 bool jit_code_at(const struct vcpu *v, uint64_t pc, uint32_t mode, struct jit_code *out);

@@ -66,6 +66,8 @@ static void *compile(struct vcpu *v, const struct ir_block *ir, uint32_t block)
     uint64_t ns = arch_time_ns() - start_ns;
     if (code) {
         j->stats.compiles++;
+        j->news.compiles++;
+        j->news.compiled_pc = ir->pc.v;
         j->stats.compile_ns += ns;
         __atomic_store_n(&v->stats.jit_compiles, v->stats.jit_compiles + 1, __ATOMIC_RELAXED);
         __atomic_store_n(&v->stats.jit_compile_time_ns, v->stats.jit_compile_time_ns + ns, __ATOMIC_RELAXED);
@@ -191,6 +193,18 @@ static void link_to(struct vcpu *v, struct jit *j, uint32_t link, const void *co
     patch(j, k->site, (uint32_t)((const uint8_t *)code - j->run));
 }
 
+#define HOT_SAMPLES 64
+
+/* The budget ran out at the end of a block, or on an indirect way to one: the more instructions run in a block, the more often. */
+static void sample(struct jit *j, uint32_t n)
+{
+    uint32_t samples = ++j->blocks.block[n].samples;
+    if (samples != HOT_SAMPLES) return;
+    j->news.hotspots++;
+    j->news.hot_pc = j->blocks.block[n].pc;
+    j->news.hot_samples = samples;
+}
+
 static enum exec_left enter(struct vcpu *v)
 {
     struct jit *j = v->engine_state;
@@ -199,6 +213,7 @@ static enum exec_left enter(struct vcpu *v)
         enum exec_left why = run_code(v, j, code);
         uint32_t link = (uint32_t)v->regs.slot[JIT_SLOT_LINK];
         if (link) v->regs.pc = j->link[link].pc;
+        if (why == LEFT_BUDGET && link && (int64_t)v->regs.slot[JIT_SLOT_COUNTS] < 0) sample(j, j->link[link].block);
         if (why == LEFT_RESOLVE) {
             uint64_t flushes = j->blocks.flushes;
             j->stats.resolves++;

@@ -89,6 +89,7 @@ struct jit {
     void         *plan;                     /* lower.c's scratch */
     uint8_t      *buffer;                   /* where a block is written before it goes to the code memory as a whole */
     struct jit_stats stats;
+    struct jit_news news;
 };
 #define JIT_PLACES (1u << 17)
 #define JIT_LINKS  (1u << 16)

@@ -113,6 +113,50 @@ static void jit(struct call *c)
         (unsigned long)a.races, (unsigned long)a.skipped);
 }
 
+/* The guest's instructions, then the host's bytes. */
+static void show_hot(const struct vm *vm, const struct jit_hot *h, uint64_t all)
+{
+    const struct isa_ops *isa = vm->ops->isa;
+    const struct jit_code *k = &h->code;
+    say("%016lx  %lu.%lu%% (%lu samples), %u bytes -> %u of %s\n", (unsigned long)k->pc, (unsigned long)(h->samples * 100 / all),
+        (unsigned long)(h->samples * 1000 / all % 10), (unsigned long)h->samples, k->guest_bytes, k->host_bytes, k->target);
+    for (uint32_t at = 0; at < k->guest_bytes;) {
+        struct insn i;
+        struct fault why;
+        char text[96] = "?";
+        if (isa->decode_insn(k->guest + at, k->guest_bytes - at, guest_addr_make(k->pc + at), k->mode, &i, &why)) isa->disasm(&i, text, sizeof text);
+        else i.size_bytes = isa->insn_align_bytes;
+        say("  %016lx  %s\n", (unsigned long)(k->pc + at), text);
+        at += i.size_bytes;
+    }
+    for (uint32_t at = 0; at < k->host_bytes; at += 32) {
+        say("   ");
+        for (uint32_t i = at; i < at + 32 && i < k->host_bytes; i++) say(" %02x", k->host[i]);
+        say("\n");
+    }
+}
+
+static void hot(struct call *c)
+{
+    enum { MOST = 32 };
+    struct vm *vm = want_vm(c, 0);
+    struct jit_hot *h;
+    uint64_t wanted = 5;
+    if (!vm || (c->argc > 1 && !want_number(c, 1, "number of blocks", &wanted))) return;
+    if (!(h = heap_alloc(MOST * sizeof *h))) {
+        fail(c, "no memory");
+        return;
+    }
+    for (unsigned i = 0; i < vm->config.vcpu_count; i++) {
+        uint64_t all;
+        unsigned count = jit_hottest(&vm->vcpus[i], h, wanted < MOST ? (unsigned)wanted : MOST, &all);
+        if (count) say("vCPU %u, of %lu samples:\n", i, (unsigned long)all);
+        for (unsigned n = 0; n < count; n++) show_hot(vm, &h[n], all);
+        if (!count) say("vCPU %u: no block is hot\n", i);
+    }
+    heap_free(h);
+}
+
 static void stats(struct call *c)
 {
     struct vm *vm;
@@ -208,6 +252,7 @@ static const struct command commands[] = {
     { "info stats",   "[VM]",            "what its vCPUs have done",                         stats },
     { "info exits",   "VM [VCPU]",       "why its vCPUs left guest code, and what they met", exits },
     { "info jit",     "VM",              "what its vCPUs have compiled, and their code memory", jit },
+    { "info hot",     "VM [N]",          "its hottest blocks, in the guest's instructions and the host's bytes", hot },
     { "info config",  "VM",              "its description",                                  config_of },
     { "info cpus",    "",                "the host's cores, and how long they idled",        cpus },
     { "info memory",  "",                "the host's free pages and heap",                   memory },

@@ -4,6 +4,7 @@
 #include "hv/base/bits.h"
 #include "hv/base/string.h"
 #include "hv/core/log.h"
+#include "hv/jit/info.h"
 #include "hv/vm/event_log.h"
 #include "hv/vm/hostdisk.h"
 
@@ -66,6 +67,20 @@ static void note(const struct vm *vm, enum event_kind kind, uint64_t a, uint64_t
 }
 
 void vm_note(const struct vm *vm, enum event_kind kind, uint64_t a, uint64_t b) { note(vm, kind, a, b, 0); }
+
+#define CODE_NOTES_A_SECOND 10
+
+void vm_note_code(const struct vm *vm, const struct vcpu *v, struct code_notes *seen)
+{
+    struct jit_news n;
+    if (!store || !jit_news_of(v, &n) || (n.compiles == seen->compiles && n.hotspots == seen->hotspots)) return;
+    bool is_hot = n.hotspots != seen->hotspots;
+    if (!log_allowed(&seen->limit, CODE_NOTES_A_SECOND)) return;
+    if (is_hot) note(vm, EVENT_EXECUTION_HOTSPOT_DETECTED, n.hot_pc, n.hot_samples, v->id);
+    else note(vm, EVENT_EXECUTION_CODE_BLOCK_COMPILED, n.compiled_pc, n.compiles, v->id);
+    seen->compiles = n.compiles;
+    seen->hotspots = n.hotspots;
+}
 
 void vm_note_change(const struct vm *vm, enum vm_lifecycle state, uint64_t count, enum vm_change why)
 {

@@ -16,6 +16,9 @@ struct event_store *vm_events(void);             /* NULL: none is open */
  * of its name, for state_changed enum vm_change. A VM's number is never given again, nor by a later start where the store
  * outlives it. */
 void                vm_note(const struct vm *vm, enum event_kind kind, uint64_t a, uint64_t b);
+/* What an engine has to tell since it was asked last: execution.code_block_compiled (pc, how many so far) and .hotspot_detected (pc, samples),
+ * some a second at most. The vCPU's thread. */
+void                vm_note_code(const struct vm *vm, const struct vcpu *v, struct code_notes *seen);
 /* What a state_changed tells of. */
 enum vm_change { CHANGE_REBOOT, CHANGE_RESET, CHANGE_RESTART, CHANGE_WATCHDOG };
 void                vm_note_change(const struct vm *vm, enum vm_lifecycle state, uint64_t count, enum vm_change why);

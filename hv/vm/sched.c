@@ -4,6 +4,7 @@
  * request word: whoever wants something of a vCPU sets a bit, then looks whether it is parked. */
 #include "hv/vm/sched.h"
 #include "hv/core/percpu.h"
+#include "hv/vm/history.h"
 
 static struct list queue = { &queue, &queue };               /* sched_vm.link of the VMs with queued vCPUs */
 static unsigned queue_length;                                /* vCPUs */
@@ -324,6 +325,7 @@ static struct exec_result enter(struct sched_vcpu *s)
     s->left_ns = arch_time_ns();
     s->left_why = why_it_left(v, r.status);
     exit_count(&v->exits.reason[s->left_why].count);
+    vm_note_code(s->vm, v, &s->noted);
     return r;
 }
 

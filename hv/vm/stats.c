@@ -2,6 +2,7 @@
 /* What VMs have done, as numbers and as one JSON object for tools. Exact while none runs; any core's loop. */
 #include "hv/audit/audit.h"
 #include "hv/base/fmt.h"
+#include "hv/jit/info.h"
 #include "hv/exec/native.h"
 #include "hv/vm/history.h"
 
@@ -151,6 +152,24 @@ static void add_audit(struct json *j, const struct vcpu *v)
         (unsigned long)v->stats.jit_compiles, (unsigned long)a.races, (unsigned long)a.skipped);
 }
 
+/* The hottest blocks: pc, samples, host code in hexadecimal. */
+static void add_hot(struct json *j, const struct vcpu *v)
+{
+    enum { MOST = 10, BYTES = 256 };
+    static struct jit_hot hot[MOST];                         /* one asks at a time */
+    uint64_t all;
+    unsigned count = jit_hottest(v, hot, MOST, &all);
+    add(j, ",\"hot_samples\":%lu,\"hot\":[", (unsigned long)all);
+    for (unsigned n = 0; n < count; n++) {
+        const struct jit_code *k = &hot[n].code;
+        add(j, "%s{\"pc\":%lu,\"samples\":%lu,\"guest_bytes\":%u,\"host_bytes\":%u,\"host\":\"", n ? "," : "", (unsigned long)k->pc, (unsigned long)hot[n].samples,
+            k->guest_bytes, k->host_bytes);
+        for (uint32_t i = 0; i < k->host_bytes && i < BYTES; i++) add(j, "%02x", k->host[i]);
+        add(j, "\"}");
+    }
+    add(j, "]");
+}
+
 static void add_vm(struct json *j, const struct vm *vm)
 {
     struct exec_stats s;
@@ -171,6 +190,7 @@ static void add_vm(struct json *j, const struct vm *vm)
         vcpu_stats(&vm->vcpus[i], &s);
         add(j, "%s{\"id\":%u,\"run_time_ns\":%lu", i ? "," : "", i, (unsigned long)__atomic_load_n(&vm->sched[i].run_ns, __ATOMIC_RELAXED));
         add_stats(j, &s, vm->config.exec_mode);
+        add_hot(j, &vm->vcpus[i]);
         add_exit_rows(j, vm, i);
         add(j, "}");
     }

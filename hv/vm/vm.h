@@ -26,6 +26,7 @@ enum vm_end { VM_END_NONE, VM_END_POWER_OFF, VM_END_CODE, VM_END_STOPPED_BY_HOST
 const char *vm_end_name(enum vm_end e);
 
 struct vm_console;
+struct code_notes { uint64_t compiles, hotspots; struct log_limit limit; };      /* history.h: what was told of translated code */
 struct sched_vcpu {                      /* the scheduler's; see sched.c */
     struct list   link;
     struct vcpu  *vcpu;
@@ -38,6 +39,7 @@ struct sched_vcpu {                      /* the scheduler's; see sched.c */
     uint64_t      run_ns;                /* ever, on all cores */
     uint64_t      left_ns;               /* when it left guest code, or 0; and why */
     enum exit_reason left_why;
+    struct code_notes noted;
 };
 struct sched_vm {                        /* the scheduler's */
     struct list   link;                  /* in the queue of VMs that have queued vCPUs */

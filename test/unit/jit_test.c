@@ -113,6 +113,25 @@ TEST(R60_a_code_cache_of_64_kib_thrashes_and_is_right)
     end();
 }
 
+/* One block of three that runs a hundred times as often as the others. */
+TEST(the_hottest_block_is_known_with_its_code_and_told_once)
+{
+    struct jit_hot hot[4];
+    struct jit_code code;
+    struct jit_news news;
+    uint64_t all;
+    start(0, 0);
+    GUEST_LOAD(&g, GUEST_CODE, rv_li(A0, 100), rv_addi(A1, A1, 1), rv_addi(A0, A0, -1), rv_bne(A0, ZERO, -8), rv_j(-16));
+    for (unsigned n = 0; n < 200; n++) CHECK(v->engine->run(v, 1001).status == EXEC_CONTINUE);
+    unsigned count = jit_hottest(v, hot, ARRAY_COUNT(hot), &all);
+    CHECK(count >= 1 && all > 150 && hot[0].samples > all / 2 && hot[0].code.pc == GUEST_CODE + 4);
+    CHECK(hot[0].code.guest_bytes == 12 && load_le32(hot[0].code.guest) == rv_addi(A1, A1, 1) && hot[0].code.host_bytes > 12);
+    CHECK(jit_hottest(v, hot, 1, &all) == 1 && hot[0].code.pc == GUEST_CODE + 4);
+    CHECK(jit_code_at(v, GUEST_CODE + 4, v->regs.mode, &code) && code.host == hot[0].code.host && !jit_code_at(v, GUEST_CODE + 8, v->regs.mode, &code));
+    CHECK(jit_news_of(v, &news) && news.hotspots == 1 && news.hot_pc == GUEST_CODE + 4 && news.compiles == jit()->stats.compiles);
+    end();
+}
+
 /* The loop has no other way out than the request. */
 TEST(a_request_ends_a_loop_of_one_instruction)
 {
