@@ -82,6 +82,24 @@ TEST(R121_a_guests_own_store_to_code_is_seen_behind_fence_i)
     guest_end(&g);
 }
 
+/* A store ahead of pc, in the block that is running: behind a fence the new instruction, without one either of the two, and nothing else. */
+TEST(R121_a_store_into_its_own_block_is_seen_behind_fence_i)
+{
+    for (unsigned fenced = 0; fenced < 2; fenced++) {
+        guest_start(&g, 1);
+        GUEST_LOAD(&g, GUEST_CODE, rv_sw(A1, A2, 0), fenced ? rv_fence_i() : rv_nop(), rv_nop(), rv_addi(A0, ZERO, 0), rv_j(-16));
+        X(A2) = GUEST_CODE + 12;
+        for (unsigned i = 1; i < 50; i++) {
+            uint64_t before = X(A0);
+            X(A1) = rv_addi(A0, ZERO, (int32_t)i);
+            run(5);
+            CHECK(X(A0) == i || (!fenced && X(A0) == (i == 1 ? 0 : before)));
+            CHECK_EQ_U64(v->regs.pc, GUEST_CODE);
+        }
+        guest_end(&g);
+    }
+}
+
 TEST(R121_an_instruction_across_pages_is_seen_when_either_half_changes)
 {
     guest_start(&g, 1);

@@ -13,5 +13,6 @@ $(BUILD)/hosted/unit-tsan: $(TSAN_UNIT_SRCS:%=$(BUILD)/obj/tsan/%.o) $(call objs
 RUN_TSAN := TSAN_OPTIONS="suppressions=test/unit/tsan.supp exitcode=66" $(BUILD)/hosted/unit-tsan
 test-tsan: $(BUILD)/hosted/unit-tsan ## harts on several threads, under the thread sanitizer
 	$(Q)$(RUN_TSAN)
-SUITES_EXTRA += tsan='$(RUN_TSAN)'
+	$(Q)UNIT_ENGINE=jit $(RUN_TSAN)
+SUITES_EXTRA += tsan='$(RUN_TSAN)' tsan-jit='UNIT_ENGINE=jit $(RUN_TSAN)'
 TEST_PREREQUISITES += $(BUILD)/hosted/unit-tsan
