@@ -7,7 +7,7 @@ $(BUILD)/test/native/arm64.elf: $(NATIVE_ARM64_SRCS) test/native/arm64/guest.h t
 	$(Q)$(CC_aarch64) -std=gnu11 -O2 -g -I. -ffreestanding -nostdlib -static -fno-pic -fno-pie -no-pie -mgeneral-regs-only -mno-outline-atomics -mstrict-align -fno-stack-protector \
 	    -fno-tree-loop-distribute-patterns -Wall -Wextra -Werror -Wl,--build-id=none,--no-warn-rwx-segments -T test/native/arm64/guest.ld -o $@ $(NATIVE_ARM64_SRCS)
 
-NATIVE_TOOLS  := qemu-system-aarch64 expect cpio
+NATIVE_TOOLS  := qemu-system-aarch64 expect cpio python3
 NATIVE_GUESTS := $(BUILD)/aarch64/hospes.img $(BUILD)/test/native/arm64.elf guest-demo-riscv64 guest-linux-arm64 guest-debian-arm64 guest-uboot-arm64
 .PHONY: test-native test-native-all native-tools
 native-tools:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # native.sh [WORD...] - guests of the host's own kind, mode = hardware, through tools/boot.sh and judged by console and status.
 # Only rows whose name has all WORDs; FULL=1: the slow ones too; JOBS=n: so many machines at a time. Ends in `N passed, N failed`.
-# shows: R43 R63 R64 R67
+# shows: R35 R43 R63 R64 R67
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . test/boot/judge.sh
@@ -23,6 +23,7 @@ aarch64 guests that loop beside a foreign one | HOST=aarch64 GIC=3              
 aarch64 native and foreign side by side     | HOST=aarch64 GIC=2                                        | beside
 aarch64 registers, steps, breakpoints       | HOST=aarch64                                              | debug
 aarch64 lives                               | HOST=aarch64                                              | lives 20
+aarch64 round trips within their marks      | HOST=aarch64                                              | trips
 aarch64 EL1 says why not                    | HOST=aarch64 EL=1                                         | absent the hypervisor was started at EL1
 aarch64 raspi3b says why not                | HOST=aarch64 MACHINE=raspi3b                              | absent there is no GIC
 -aarch64 GICv2 hostile guests               | HOST=aarch64 GIC=2                                        | hostile
@@ -133,6 +134,14 @@ lives() {
     [ "$(sed -n '/^before/,/^hospes/p' "$out" | grep -a free)" = "$(sed -n '/^after/,/^hospes/p' "$out" | grep -a free)" ] || fail "$name" "memory is lost in"
 }
 
+# Counted, not timed: the same on every run.
+trips() {
+    local name=$1 status=0
+    test/bench/native.py "$BUILD" --check > "$out" 2>&1 || status=$?
+    [ "$status" = 0 ] || { fail "$name" "status $status"; return; }
+    judge "$name" '^hypercall +[0-9]+'
+}
+
 absent() {
     local name=$1 why=$2
     bundle absent
@@ -164,6 +173,7 @@ one() {
     beside)  beside "$name" ;;
     debug)   debug "$name" ;;
     lives)   lives "$name" "$1" ;;
+    trips)   trips "$name" ;;
     absent)  absent "$name" "$*" ;;
     esac
 }

@@ -1,12 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Round trips out of the guest, in ticks of the counter: with QEMU's -icount shift=4 and its 62.5 MHz one tick is one instruction. */
+/* Round trips out of the guest and work within it, in ticks of the counter: with QEMU's -icount shift=4 and its 62.5 MHz one tick is
+ * one instruction. */
 #include "test/native/arm64/guest.h"
 
 enum { ROUNDS = 1000 };
 
 static uint64_t start;
-static void begin(void)                { start = READ(cntvct_el0); }
-static void end(const char *what)      { print_number(what, (READ(cntvct_el0) - start) / ROUNDS); }
+static void begin(void) { start = READ(cntvct_el0); }
+static void end(const char *what)
+{
+    uint64_t count = (READ(cntvct_el0) - start) / ROUNDS;
+    print("trip ");
+    print(what);
+    print(" ");
+    print_decimal(count);
+    print(" instructions\n");
+}
 
 static void quiet_timer(unsigned intid)
 {
@@ -16,20 +25,17 @@ static void quiet_timer(unsigned intid)
 static void trips(void)
 {
     begin();
-    for (unsigned i = 0; i < ROUNDS; i++) __asm__ volatile("" : : : "memory");
-    end("BENCH loop");
-    begin();
     for (unsigned i = 0; i < ROUNDS; i++) smc_call(0x84000000, 0, 0, 0, false);
-    end("BENCH hypercall");
+    end("hypercall");
     begin();
     for (unsigned i = 0; i < ROUNDS; i++) (void)READ(id_aa64pfr0_el1);
-    end("BENCH sysreg");
+    end("sysreg");
     begin();
     for (unsigned i = 0; i < ROUNDS; i++) (void)get32(UART + 0x18);
-    end("BENCH mmio-uart");
+    end("mmio-uart");
     begin();
     for (unsigned i = 0; i < ROUNDS; i++) (void)get32(GICD + 8);
-    end("BENCH mmio-gicd");
+    end("mmio-gicd");
     gic_on();
     gic_enable(1);
     gic_enable(27);
@@ -41,7 +47,7 @@ static void trips(void)
         send_sgi_to_self(1);
         while (interrupts == before) __asm__ volatile("" : : : "memory");
     }
-    end("BENCH ipi");
+    end("ipi");
     begin();
     for (unsigned i = 0; i < ROUNDS; i++) {
         uint64_t before = interrupts;
@@ -49,18 +55,31 @@ static void trips(void)
         WRITE(cntv_ctl_el0, 1);
         while (interrupts == before) __asm__ volatile("" : : : "memory");
     }
-    end("BENCH timer");
+    end("timer");
     interrupts_off();
 }
 
-/* Work that needs nobody: with us and without us the same. */
+/* Work that needs nobody, with us and without us the same: arithmetic, and a walk over more pages than a TLB has places for. */
+enum { ARITHMETIC = 20000000, WALKS = 3000000, MEMORY = RAM + (16 << 20), WORDS = 4 << 20 };
+
 static void work(void)
 {
-    uint64_t sum = 0;
+    uint64_t *memory = (uint64_t *)MEMORY, sum = 0;
+    for (unsigned i = 0; i < WORDS; i++) memory[i] = i;
+    print("START\n");
     begin();
-    for (unsigned i = 0; i < 20000000; i++) sum += random_number() >> (i & 31);
-    print_number("BENCH work-ticks", READ(cntvct_el0) - start);
-    print_number("sum", sum);
+    for (unsigned i = 0; i < ARITHMETIC; i++) sum += random_number() >> (i & 31);
+    for (unsigned i = 0; i < WALKS; i++) {
+        uint64_t at = random_number() % WORDS;
+        memory[at] += i;
+        sum ^= memory[(at + WORDS / 2) % WORDS];
+    }
+    uint64_t count = READ(cntvct_el0) - start;
+    print("END ");
+    print_decimal(sum);
+    print("\nwork took ");
+    print_decimal(count);
+    print(" instructions\n");
 }
 
 const struct program bench_programs[] = { { "trips", trips }, { "work", work }, { 0, 0 } };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Bare programs for an arm64 guest: what a kernel must not do, and round trips to count. One image, the program is named by
- * `run=NAME` on the command line. No MMU unless a program switches it on. */
+ * `run=NAME` on the command line. No MMU unless a program switches it on. QEMU can start it alone, too. */
 #pragma once
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,6 +17,7 @@ void wait_for_interrupt(void);
 
 /* main.c */
 void print(const char *text);
+void print_decimal(uint64_t value);
 void print_number(const char *what, uint64_t value);
 uint64_t random_number(void);
 void power_off(void) __attribute__((noreturn));

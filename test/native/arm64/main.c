@@ -12,16 +12,21 @@ void print(const char *text)
     for (; *text; text++) put32(UART, (uint8_t)*text);
 }
 
-void print_number(const char *what, uint64_t value)
+void print_decimal(uint64_t value)
 {
     char text[21];
     unsigned n = sizeof text - 1;
     text[n] = 0;
     do text[--n] = (char)('0' + value % 10);
     while ((value /= 10));
+    print(text + n);
+}
+
+void print_number(const char *what, uint64_t value)
+{
     print(what);
     print(" ");
-    print(text + n);
+    print_decimal(value);
     print("\n");
 }
 

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-/* Entry at EL1 with x0: device tree; vectors that save what C may change. */
+/* Entry at EL1 with x0: device tree, 0 from QEMU, which puts it at the start of RAM; vectors that save what C may change. */
     .section .head, "ax"
     .globl  _start
 _start:
     mov     x19, x0
+    mov     x1, #0x40000000
+    cmp     x0, #0
+    csel    x19, x1, x19, eq
     mov     x1, #(3 << 20)              /* CPACR_EL1: FP is allowed */
     msr     cpacr_el1, x1
     adrp    x1, vectors
