@@ -134,7 +134,9 @@ void gic_send_sgi(struct gic *g, unsigned self, uint64_t v)
 }
 
 /* ---- list registers ---- */
-struct candidate { uint32_t intid, key; };                   /* smaller keys first: active ones, then by priority, then by INTID */
+/* Smaller keys first: what waits, then what is active, each by priority, then by INTID. Active ones whose priority has been dropped
+ * (EOImode 1) must not keep others out. */
+struct candidate { uint32_t intid, key; };
 
 static unsigned collect(struct gic *g, unsigned cpu, struct candidate *out)
 {
@@ -143,7 +145,7 @@ static unsigned collect(struct gic *g, unsigned cpu, struct candidate *out)
         for (uint64_t map = g->cpu[cpu].ready[w]; map; map &= map - 1) {
             uint32_t intid = 64 * w + (uint32_t)__builtin_ctzll(map);
             const struct gic_irq *irq = gic_irq_of(g, cpu, intid);
-            out[n++] = (struct candidate){ intid, ((irq->is_active ? 0 : 0x100u) + irq->priority) << 16 | intid };
+            out[n++] = (struct candidate){ intid, (irq->is_active ? 2u : 1u) << 24 | (uint32_t)irq->priority << 16 | intid };
         }
     }
     return n;
@@ -160,6 +162,16 @@ static void best_first(struct candidate *c, unsigned count, unsigned wanted)
         c[i] = c[best];
         c[best] = t;
     }
+}
+
+/* The active one that will end first, whatever waits: its end must find it in a list register. */
+static void running_first(struct gic *g, unsigned cpu, struct candidate *c, unsigned count)
+{
+    struct candidate *first = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        if (gic_irq_of(g, cpu, c[i].intid)->is_active && (!first || c[i].key < first->key)) first = &c[i];
+    }
+    if (first) first->key = 0;
 }
 
 static uint64_t to_list_register(struct gic *g, struct gic_irq *irq, uint32_t intid, bool is_on)
@@ -191,14 +203,15 @@ static NOINLINE unsigned load(struct gic *g, unsigned cpu, uint64_t *lr, unsigne
     unsigned n = 0;
     spin_lock(&g->lock);
     unsigned count = collect(g, cpu, found);
-    if (count > cap) {
+    if (count > cap) {                                       /* each end tells: the next may have to come in */
+        running_first(g, cpu, found, count);
         best_first(found, count, cap);
         *wants_room = true;
     }
     for (; n < count && n < cap; n++) {
         struct gic_irq *irq = gic_irq_of(g, cpu, found[n].intid);
         irq->is_latch_loaded = irq->is_deactivated = false;
-        lr[n] = to_list_register(g, irq, found[n].intid, is_open(g, irq));
+        lr[n] = to_list_register(g, irq, found[n].intid, is_open(g, irq)) | (*wants_room ? ARM64_LR_EOI : 0);
         irq->is_loaded = true;
         irq->loaded_on = (uint8_t)cpu;
         set_bit(g->cpu[cpu].ready, found[n].intid, false);
@@ -229,6 +242,37 @@ void gic_save(struct gic *g, unsigned cpu, const uint64_t *lr, unsigned count)
         if (is_untaken && irq->is_latch_loaded) irq->latch = true;
         if (is_untaken && intid < SGIS && g->config.version == 2) irq->sources |= (uint8_t)(1u << irq->active_source);
         gic_update(g, cpu, intid, cpu);
+    }
+    spin_unlock(&g->lock);
+}
+
+static void end(struct gic *g, unsigned cpu, uint32_t intid)
+{
+    struct gic_irq *irq = gic_irq_of(g, cpu, intid);
+    if (!irq->is_active || irq->active_on != cpu) return;
+    irq->is_active = false;
+    gic_update(g, cpu, intid, cpu);
+}
+
+void gic_deactivate(struct gic *g, unsigned cpu, uint32_t intid)
+{
+    if (intid >= GIC_IRQS) return;
+    spin_lock(&g->lock);
+    end(g, cpu, intid);
+    spin_unlock(&g->lock);
+}
+
+/* Which ones, nobody knows: of the active ones those that come last, which had no place. Once all have ended that is right again. */
+void gic_deactivate_unlisted(struct gic *g, unsigned cpu, unsigned count)
+{
+    struct candidate found[GIC_IRQS];
+    spin_lock(&g->lock);
+    unsigned n = collect(g, cpu, found);
+    best_first(found, n, n);
+    while (n && count) {
+        if (!gic_irq_of(g, cpu, found[--n].intid)->is_active) continue;
+        end(g, cpu, found[n].intid);
+        count--;
     }
     spin_unlock(&g->lock);
 }

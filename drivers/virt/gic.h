@@ -37,6 +37,10 @@ void gic_set_ppi(struct gic *g, unsigned cpu, uint32_t intid, bool level);
 /* -> how many of lr[0..cap) are to be loaded; *wants_room: more is pending. */
 unsigned gic_load(struct gic *g, unsigned cpu, uint64_t *lr, unsigned cap, bool *wants_room);
 void     gic_save(struct gic *g, unsigned cpu, const uint64_t *lr, unsigned count);
+/* After gic_save: `cpu` has ended an active interrupt, which the CPU has not done because it was in no list register: by its INTID
+ * (ICC_DIR_EL1), or only their number is known (EOICount). */
+void     gic_deactivate(struct gic *g, unsigned cpu, uint32_t intid);
+void     gic_deactivate_unlisted(struct gic *g, unsigned cpu, unsigned count);
 /* An enabled interrupt waits for this vCPU: one that is active does not count, it would not be taken. */
 bool     gic_is_pending(const struct gic *g, unsigned cpu);
 /* ICC_SGI1R_EL1 as written by `cpu`. */

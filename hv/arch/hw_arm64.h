@@ -28,7 +28,8 @@ struct arm64_frame {
     uint64_t esr, far, hpfar;                    /* of the exit, for HW_EXIT_MEMORY and HW_EXIT_GUEST; hpfar: as the register, always valid for MEMORY */
     bool     timer_line;                         /* after an exit: the virtual timer's condition holds, and is not masked in it */
     uint32_t lr_count, lr_was_pending;           /* list registers in use, from [0]; those that were loaded as pending, a bit each */
-    bool     wants_room;                         /* more is pending than there was room: tell when list registers become free */
+    bool     wants_room;                         /* there was no room for all: tell when list registers become free. On GICv3 ICC_DIR_EL1 is trapped */
+    uint32_t unlisted_ends;                      /* GICv2, after an exit: so many interrupts ended that were in no list register */
     uint64_t lr[ARM64_MAX_LRS];
     /* Set by the guest's owner before the first entry. */
     uint64_t vmpidr;

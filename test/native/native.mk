@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Guests of the host's own kind, on hardware (as the emulator models it).
-NATIVE_ARM64_SRCS := $(addprefix test/native/arm64/,start.S main.c hostile.c bench.c)
+NATIVE_ARM64_SRCS := $(addprefix test/native/arm64/,start.S main.c hostile.c good.c bench.c)
 $(BUILD)/test/native/arm64.elf: $(NATIVE_ARM64_SRCS) test/native/arm64/guest.h test/native/arm64/guest.ld | tools-aarch64
 	@mkdir -p $(@D)
 	@echo "  GUEST   $@"

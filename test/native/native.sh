@@ -21,6 +21,9 @@ aarch64 U-Boot answers version              | HOST=aarch64                      
 aarch64 hostile guests beside a foreign one | HOST=aarch64 GIC=3                                        | hostile
 aarch64 guests that loop beside a foreign one | HOST=aarch64 GIC=3                                      | loops
 aarch64 native and foreign side by side     | HOST=aarch64 GIC=2                                        | beside
+aarch64 GICv2 timers, nested interrupts     | HOST=aarch64 GIC=2                                        | good
+aarch64 GICv3 timers, nested interrupts     | HOST=aarch64 GIC=3                                        | good
+aarch64 two consoles, typed at in turn      | HOST=aarch64                                              | consoles
 aarch64 registers, steps, breakpoints       | HOST=aarch64                                              | debug
 aarch64 lives                               | HOST=aarch64                                              | lives 20
 aarch64 round trips within their marks      | HOST=aarch64                                              | trips
@@ -30,6 +33,7 @@ aarch64 raspi3b says why not                | HOST=aarch64 MACHINE=raspi3b      
 -aarch64 GICv2 guests that loop             | HOST=aarch64 GIC=2                                        | loops
 -aarch64 1000 lives                         | HOST=aarch64                                              | lives 1000
 -aarch64 zcu102 Linux, 2 vCPUs, 2 cores     | HOST=aarch64 MACHINE=zcu102 VCPUS=2 CORES=2               | linux
+-aarch64 zcu102 Linux, 4 vCPUs, 4 cores     | HOST=aarch64 MACHINE=zcu102 VCPUS=4 CORES=4               | linux
 -aarch64 zcu102 Debian kernel, 1 vCPU       | HOST=aarch64 MACHINE=zcu102 VCPUS=1 CORES=1               | debian light
 END
     for cpu in cortex-a53 cortex-a72 max; do
@@ -65,7 +69,7 @@ plays() {
 
 # Programs of test/native/arm64/hostile.c. Those that come to an end do so beside some that do not, and a foreign guest at work.
 ends='calls wild-memory undefined gic-registers sgi-storm timer-storm odd-accesses rings cores'
-goes_on='spin sleep wild-jumps sgi-loop timer-always-due tables-in-themselves tables-in-devices tables-nowhere reset-storm'
+goes_on='spin sleep wild-jumps sgi-loop call-storm device-storm timer-always-due tables-in-themselves tables-in-devices tables-nowhere reset-storm'
 # hostile NAME BESIDE PROGRAM...
 hostile() {
     local name=$1 beside=$2 p patterns=(); shift 2
@@ -81,6 +85,32 @@ hostile() {
       for p in $beside; do echo "vm stop $p; vm destroy $p"; done; } > "$out.script"
     for p; do patterns+=("$p OK"); done
     plays "$name" "$out.script" 'DEMO-OK' "${patterns[@]}"
+}
+
+# Programs of test/native/arm64/good.c, one after the other, beside one that takes a core.
+good_programs='timers nested apart'
+well() {
+    local name=$1 p patterns=()
+    bundle good
+    program spin 1
+    for p in $good_programs; do program "$p" 1; patterns+=("$p OK"); done
+    sed -i 's/^\[vm .*/&\nautostart = no/' "$bundle/vm.conf"
+    { echo "vm start spin"
+      for p in $good_programs; do echo "vm start $p"; echo "wait $p stopped 60"; done
+      echo "vm stop spin; vm destroy spin"; } > "$out.script"
+    plays "$name" "$out.script" "${patterns[@]}"
+    if grep -aq 'FAIL:' "$out"; then fail "$name" "failures in"; fi
+}
+
+# A native and a foreign guest, each answers at its own console.
+consoles() {
+    bundle consoles
+    printf '[vm foreign]\nmemory = 32M\nkernel = %s\n' "$(realpath "$BUILD/guests/demo-riscv64/kernel")" >> "$bundle/vm.conf"
+    printf '[vm native]\narch = arm64\nmode = hardware\nmemory = 128M\nkernel = %s\ninitrd = %s\ncmdline = console=ttyAMA0\n' \
+        "$(realpath "$BUILD/guests/linux-arm64/kernel")" "$(realpath "$BUILD/guests/linux-arm64/initrd")" >> "$bundle/vm.conf"
+    types "$1" tools/boot.sh run "../test/native/${bundle##*/}" -- 'hospes> ' 'attach foreign\r' 'demo> ' 'echo [one]\r' '\n\[one\]' '\x1d2' '/ # ' 'uname -m\r' 'aarch64' 'echo $((6*7))\r' \
+        '\n42' '\x1d1' 'demo> ' 'echo [two]\r' '\n\[two\]' '\x1d2' '# ' 'echo $((7*8))\r' '\n56' '\x01x'
+    rm -rf "$bundle"
 }
 
 beside() {
@@ -173,6 +203,8 @@ one() {
     beside)  beside "$name" ;;
     debug)   debug "$name" ;;
     lives)   lives "$name" "$1" ;;
+    good)    well "$name" ;;
+    consoles) consoles "$name" ;;
     trips)   trips "$name" ;;
     absent)  absent "$name" "$*" ;;
     esac

@@ -118,6 +118,14 @@ TEST(arm64_physical_timer_counts_with_the_guests_clock)
     world_end(w);
 }
 
+TEST(arm64_physical_counter_is_the_virtual_one)
+{
+    struct world *w = world_start(3, NULL);
+    world_time(w, 1234);
+    CHECK_EQ_U64(mrs(w, SYS(3, 3, 14, 0, 1)), 1234);
+    world_end(w);
+}
+
 TEST(arm64_virtual_timer_wakes_a_vcpu_that_sleeps)
 {
     struct world *w = world_start(3, NULL);
@@ -139,6 +147,22 @@ TEST(arm64_virtual_timer_wakes_a_vcpu_that_sleeps)
     frame_of(w)->lr_count = 0;
     ARM64_NATIVE.save(&w->v[0]);                                                    /* as after the next exit: the line falls */
     CHECK(!ARM64_ISA.wakes(&w->v[0]));
+    world_end(w);
+}
+
+TEST(arm64_physical_timer_that_came_due_just_before_wfi_wakes)
+{
+    struct world *w = world_start(3, NULL);
+    const struct hw_exit x = { .kind = HW_EXIT_GUEST };
+    struct vm_error error = VM_SUCCESS;
+    world_out(w, ARM64_GICD_BASE, 4, 3);
+    world_out(w, ARM64_GICR_BASE + 0x10100, 4, 1u << ARM64_PTIMER_INTID);
+    msr(w, CNTP_CVAL, 2000);
+    msr(w, CNTP_CTL, 1);
+    world_time(w, 2000);
+    frame_of(w)->esr = (uint64_t)ARM64_EC_WFX << 26 | 1 << 25;
+    CHECK_EQ_U64(ARM64_NATIVE.exit(&w->v[0], &x, &error), EXEC_HALTED);
+    CHECK(ARM64_ISA.wakes(&w->v[0]));
     world_end(w);
 }
 

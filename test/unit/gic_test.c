@@ -584,6 +584,58 @@ TEST(gic_fills_list_registers_by_priority_and_wants_room_for_the_rest)
     }
 }
 
+/* Eight that nest: the pending one that interrupts them all comes in, and their ends, the highest first, find them there. */
+TEST(gic_interrupts_nest_deeper_than_there_are_list_registers)
+{
+    BOTH {
+        start(version);
+        for (uint32_t i = 0; i < 8; i++) {
+            rig_open(0, 50 + i);
+            rig_priority(0, 50 + i, (uint8_t)(8 * (10 - i)));
+            rig_line(50 + i, true);
+            rig_enter(0);
+            CHECK_EQ_U64(rig_ack(0), 50 + i);
+            rig_line(50 + i, false);
+            rig_leave(0);
+        }
+        for (uint32_t i = 8; i-- > 0;) {
+            rig_enter(0);
+            rig_eoi(0, 50 + i);
+            CHECK(rig.cpu[0].is_called);
+            rig_leave(0);
+            CHECK_EQ_U64(rig_get_bit(0, GIC_CLRACTIVE, 50 + i), 0);
+        }
+        rig_end();
+    }
+}
+
+/* Ends in an order that nobody expects: of what is in no list register we hear by INTID (GICv3), or that there was one (GICv2). */
+TEST(gic_ends_of_what_is_in_no_list_register)
+{
+    BOTH {
+        start(version);
+        for (uint32_t i = 0; i < 8; i++) {
+            rig_open(0, 50 + i);
+            rig_line(50 + i, true);
+            rig_enter(0);
+            CHECK_EQ_U64(rig_ack(0), 50 + i);
+            rig_line(50 + i, false);
+            rig_leave(0);
+        }
+        rig_enter(0);
+        CHECK(!rig_lr(0, 57) && rig.cpu[0].wants_room);
+        rig_leave(0);
+        if (version == 3) gic_deactivate(rig.g, 0, 57);
+        else gic_deactivate_unlisted(rig.g, 0, 1);
+        gic_deactivate(rig.g, 1, 56);                                   /* another vCPU's, and no interrupt at all */
+        gic_deactivate(rig.g, 0, 0xffffff);
+        for (uint32_t i = 0; i < 8; i++) CHECK_EQ_U64(rig_get_bit(0, GIC_CLRACTIVE, 50 + i), i < 7);
+        gic_deactivate_unlisted(rig.g, 0, 31);                          /* more than there are */
+        for (uint32_t i = 0; i < 8; i++) CHECK_EQ_U64(rig_get_bit(0, GIC_CLRACTIVE, 50 + i), 0);
+        rig_end();
+    }
+}
+
 TEST(gic_among_equals_the_lower_number_is_first_and_what_is_active_keeps_its_place)
 {
     start(3);

@@ -21,7 +21,7 @@ enum {
 /* MDCR_EL2: performance monitors, debug registers and the OS lock are trapped. */
 #define MDCR_GUEST (bit64(5) | bit64(6) | bit64(9) | bit64(10) | bit64(11))
 #define MDCR_TDE   bit64(8)
-#define CNTHCTL_GUEST 1ull                                   /* EL1 reads the physical counter; its physical timer is trapped */
+#define CNTHCTL_GUEST 0ull                                   /* the physical counter and timer are trapped: they run by the virtual counter */
 #define CNTHCTL_HOST  3ull
 #define PSTATE_SS  bit64(21)
 #define MDSCR_SS   1ull

@@ -5,7 +5,9 @@
 #include "hv/arch/aarch64/el2.h"
 #include "hv/base/bits.h"
 
-enum { HCR_EN = 1, HCR_UIE = 2 };                            /* both versions: on; tell when at most one list register is in use */
+/* Both versions: on; tell when at most one list register is in use, and when one ended that is in none; how many did. GICv3 alone:
+ * trap ICC_DIR_EL1, which names what has ended. */
+enum { HCR_EN = 1, HCR_UIE = 2, HCR_LRENPIE = 4, HCR_TDIR = 1 << 14, HCR_EOICOUNT = 27 };
 enum { GICH_HCR = 0x000, GICH_VTR = 0x004, GICH_VMCR = 0x008, GICH_APR = 0x0f0, GICH_LR = 0x100 };
 
 static uint64_t gich, gicv;
@@ -54,7 +56,8 @@ static void v3_put(struct arm64_frame *f)
     f->gic_ap1r = AARCH64_READ(S3_4_C12_C9_0);
 }
 
-static void v3_hcr(uint64_t v) { AARCH64_WRITE(S3_4_C12_C11_0, v); }
+static void     v3_hcr(uint64_t v) { AARCH64_WRITE(S3_4_C12_C11_0, v); }
+static uint32_t v3_ends(void)      { return 0; }
 
 /* ---- GICv2 ---- */
 static uint32_t to_v2(uint64_t lr)
@@ -84,7 +87,8 @@ static void v2_put(struct arm64_frame *f)
     f->gic_ap0r = aarch64_mmio_read32(gich + GICH_APR);
 }
 
-static void v2_hcr(uint64_t v) { aarch64_mmio_write32(gich + GICH_HCR, (uint32_t)v); }
+static void     v2_hcr(uint64_t v) { aarch64_mmio_write32(gich + GICH_HCR, (uint32_t)v); }
+static uint32_t v2_ends(void)      { return aarch64_mmio_read32(gich + GICH_HCR) >> HCR_EOICOUNT; }
 
 /* ---- either ---- */
 static const struct interface {
@@ -93,9 +97,11 @@ static const struct interface {
     uint64_t (*read_lr)(unsigned n);
     void     (*write_lr)(unsigned n, uint64_t lr);
     void     (*hcr)(uint64_t v);
+    uint32_t (*ends)(void);                                  /* of what is in no list register, since hcr was written */
+    uint64_t crowded;                                        /* besides HCR_EN, when there is no room for all */
 } interfaces[] = {
-    [2] = { v2_load, v2_put, v2_read_lr, v2_write_lr, v2_hcr },
-    [3] = { v3_load, v3_put, v3_read_lr, v3_write_lr, v3_hcr },
+    [2] = { v2_load, v2_put, v2_read_lr, v2_write_lr, v2_hcr, v2_ends, HCR_UIE | HCR_LRENPIE },
+    [3] = { v3_load, v3_put, v3_read_lr, v3_write_lr, v3_hcr, v3_ends, HCR_UIE | HCR_TDIR },
 };
 struct el2_gic_core el2_gic_cores[ARCH_MAX_CPUS];
 
@@ -137,11 +143,12 @@ void el2_gic_write(const struct arm64_frame *f, struct el2_gic_core *c)
     for (unsigned n = f->lr_count; n < c->written; n++) interfaces[version].write_lr(n, 0);
     c->written = f->lr_count;
     c->is_empty = !f->lr_count;
-    interfaces[version].hcr(f->wants_room ? HCR_EN | HCR_UIE : HCR_EN);
+    interfaces[version].hcr(f->wants_room ? HCR_EN | interfaces[version].crowded : HCR_EN);
 }
 
 void el2_gic_read(struct arm64_frame *f)
 {
+    f->unlisted_ends = interfaces[version].ends();
     interfaces[version].hcr(0);
     for (unsigned n = 0; n < f->lr_count; n++) {
         uint64_t state = interfaces[version].read_lr(n) & (ARM64_LR_PENDING | ARM64_LR_ACTIVE);

@@ -63,8 +63,10 @@ static NOINLINE void save_interrupts(struct vcpu *v, struct arm64_frame *f)
         uint64_t intid = f->lr[i] & ARM64_LR_INTID;
         if (f->lr_was_pending >> i & 1 && !(f->lr[i] & ARM64_LR_PENDING)) exit_count(&v->exits.irq[intid < EXITS_IRQS ? intid : EXITS_IRQS - 1]);
     }
-    gic_save(arm64_machine(v)->gic, v->id, f->lr, f->lr_count);
-    f->lr_count = 0;
+    struct gic *g = arm64_machine(v)->gic;
+    gic_save(g, v->id, f->lr, f->lr_count);
+    if (f->unlisted_ends) gic_deactivate_unlisted(g, v->id, f->unlisted_ends);
+    f->lr_count = f->unlisted_ends = 0;
 }
 
 static void save(struct vcpu *v)

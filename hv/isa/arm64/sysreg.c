@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* System registers that trap (ISS of class 0x18, D19.2.40): identification, with what a guest here does not get taken out; the
- * physical timer; software interrupts of GICv3; debug and performance registers, which are not there but may be touched. */
+ * physical counter and timer; software interrupts of GICv3; debug and performance registers, which are not there but may be touched. */
 #include "hv/isa/arm64/machine.h"
 
 /* op0, op1, CRn, CRm, op2 as one number. */
@@ -39,6 +39,7 @@ static uint64_t read_id(const struct vcpu *v, unsigned crm, unsigned op2)
 }
 
 /* ---- the physical timer ---- */
+static uint64_t read_cntpct(const struct vcpu *v)    { return guest_clock_ticks(v->clock); }
 static uint64_t read_cntp_tval(const struct vcpu *v) { return (uint32_t)(arm64_state_const(v)->cntp_cval - guest_clock_ticks(v->clock)); }
 static uint64_t read_cntp_cval(const struct vcpu *v) { return arm64_state_const(v)->cntp_cval; }
 static uint64_t read_cntp_ctl(const struct vcpu *v)
@@ -68,13 +69,16 @@ static void     nothing(struct vcpu *v, uint64_t x)  { (void)v, (void)x; }
 static uint64_t read_mdscr(const struct vcpu *v)     { return arm64_state_const(v)->hw.mdscr_el1; }
 static void     write_mdscr(struct vcpu *v, uint64_t x) { arm64_state(v)->hw.mdscr_el1 = x; }
 static uint64_t read_oslsr(const struct vcpu *v)     { (void)v; return 8; }      /* an OS lock there is, and it is open */
+static void     deactivate(struct vcpu *v, uint64_t x) { gic_deactivate(arm64_machine(v)->gic, v->id, x & 0xffffff); }
 static void     send_sgi(struct vcpu *v, uint64_t x) { gic_send_sgi(arm64_machine(v)->gic, v->id, x); }
 
 static const struct { uint32_t reg; uint64_t (*read)(const struct vcpu *v); void (*write)(struct vcpu *v, uint64_t x); } rows[] = {
+    { REG(3, 3, 14, 0, 1), read_cntpct, NULL },                      /* CNTPCT_EL0 */
     { REG(3, 3, 14, 2, 0), read_cntp_tval, write_cntp_tval },        /* CNTP_TVAL_EL0, CNTP_CTL_EL0, CNTP_CVAL_EL0 */
     { REG(3, 3, 14, 2, 1), read_cntp_ctl, write_cntp_ctl },
     { REG(3, 3, 14, 2, 2), read_cntp_cval, write_cntp_cval },
     { REG(3, 0, 12, 11, 5), NULL, send_sgi },                        /* ICC_SGI1R_EL1; ASGI1R and SGI0R mean another security state's */
+    { REG(3, 0, 12, 11, 1), NULL, deactivate },                      /* ICC_DIR_EL1, when not all active ones are in list registers */
     { REG(3, 0, 12, 11, 6), NULL, nothing },
     { REG(3, 0, 12, 11, 7), NULL, nothing },
     { REG(3, 0, 1, 0, 1), zero, nothing },                           /* ACTLR_EL1 */

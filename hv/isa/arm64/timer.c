@@ -43,8 +43,9 @@ void arm64_ptimer_update(struct vcpu *v)
 void arm64_vtimer_arm(struct vcpu *v)
 {
     const struct arm64_frame *f = &arm64_state_const(v)->hw;
-    uint64_t virtual = deadline_of(v, f->cntv_ctl, f->cntv_cval), physical = ptimer_deadline(v);
-    vcpu_set_deadline(v, virtual < physical ? virtual : physical);
+    arm64_ptimer_update(v);                              /* it may have become due since: nobody would look again */
+    uint64_t virtual = deadline_of(v, f->cntv_ctl, f->cntv_cval);
+    if (virtual < v->deadline_ns) vcpu_set_deadline(v, virtual);
 }
 
 /* The vCPU goes off, and both with it. */

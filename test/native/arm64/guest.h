@@ -24,6 +24,7 @@ void power_off(void) __attribute__((noreturn));
 unsigned gic_version(void);
 void gic_on(void);                           /* this vCPU's interface and the distributor, all priorities */
 void gic_enable(unsigned intid);
+void gic_set_priority(unsigned intid, uint8_t priority);
 void send_sgi_to_self(unsigned sgi);
 void interrupts_on(void);
 void interrupts_off(void);
@@ -31,9 +32,10 @@ void interrupts_off(void);
 /* Synchronous exceptions: counted; the instruction is skipped. Interrupts: acknowledged, counted, `on_interrupt` called, ended. */
 extern volatile uint64_t faults, interrupts, last_intid;
 extern void (*volatile on_interrupt)(unsigned intid);
+void fail(const char *what) __attribute__((noreturn));
 
 struct program { const char *name; void (*run)(void); };
-extern const struct program hostile_programs[], bench_programs[];
+extern const struct program hostile_programs[], good_programs[], bench_programs[];
 
 static inline uint32_t get32(uint64_t at)             { return *(volatile uint32_t *)at; }
 static inline void     put32(uint64_t at, uint32_t v) { *(volatile uint32_t *)at = v; }

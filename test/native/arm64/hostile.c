@@ -110,6 +110,27 @@ static void sgi_loop(void)                                /* each handler asks f
     for_ever();
 }
 
+static void call_storm(void)                              /* nothing but hypercalls, interrupts off */
+{
+    interrupts_off();
+    for (;;) smc_call(0x84000000, 0, 0, 0, false);
+}
+
+static void nothing_done(unsigned intid) { (void)intid; }
+
+static void device_storm(void)                            /* a device's level that nobody lowers: the PL011 can always send */
+{
+    gic_on();
+    gic_enable(33);
+    if (gic_version() == 3) *(volatile uint64_t *)(GICD + 0x6000 + 8 * 33) = 0;
+    on_interrupt = nothing_done;
+    put32(UART + 0x30, 0x301);
+    put32(UART + 0x38, 1 << 5);
+    put32(UART, '\n');
+    interrupts_on();
+    for_ever();
+}
+
 static void timer_always_due(void)                        /* its level never falls */
 {
     gic_on();
@@ -227,5 +248,5 @@ const struct program hostile_programs[] = {
     { "gic-registers", gic_registers }, { "sgi-storm", sgi_storm }, { "sgi-loop", sgi_loop }, { "timer-always-due", timer_always_due },
     { "timer-storm", timer_storm }, { "reset-storm", reset_storm }, { "tables-in-themselves", tables_in_themselves },
     { "tables-in-devices", tables_in_devices }, { "tables-nowhere", tables_nowhere }, { "odd-accesses", odd_accesses }, { "rings", rings },
-    { "cores", cores }, { 0, 0 },
+    { "cores", cores }, { "call-storm", call_storm }, { "device-storm", device_storm }, { 0, 0 },
 };

@@ -38,6 +38,14 @@ uint64_t random_number(void)
     return seed;
 }
 
+void fail(const char *what)
+{
+    print("FAIL: ");
+    print(what);
+    print("\n");
+    power_off();
+}
+
 void power_off(void)
 {
     smc_call(0x84000008, 0, 0, 0, false);
@@ -50,8 +58,15 @@ unsigned gic_version(void) { return version; }
 void gic_enable(unsigned intid)
 {
     uint64_t base = version == 3 ? GICR + 0x10000 : GICD;
-    put32(base + 0x100, 1u << intid);
-    *(volatile uint8_t *)(base + 0x400 + intid) = 0x80;
+    if (intid < 32) put32(base + 0x100, 1u << intid);
+    else put32(GICD + 0x100 + intid / 32 * 4, 1u << intid % 32);
+    gic_set_priority(intid, 0x80);
+}
+
+void gic_set_priority(unsigned intid, uint8_t priority)
+{
+    uint64_t base = version == 3 && intid < 32 ? GICR + 0x10000 : GICD;
+    *(volatile uint8_t *)(base + 0x400 + intid) = priority;
 }
 
 void gic_on(void)
@@ -150,6 +165,7 @@ void guest_main(const char *dtb)
     const char *name = wanted(dtb);
     if (!has_word(dtb, "arm,gic-v3")) version = 2;
     run(hostile_programs, name);
+    run(good_programs, name);
     run(bench_programs, name);
     print("no such program\n");
     power_off();
