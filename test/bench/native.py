@@ -5,7 +5,7 @@
 and in CPU seconds of the emulator, median of several rounds that interleave.
 shows: R62
 
-    native.py BUILD [--rounds N] [--check]      --check: trips alone; a mark that is missed is exit status 1"""
+    native.py BUILD [--rounds N] [--check] [--host aarch64|x86_64]      --check: trips alone; a mark that is missed is exit status 1"""
 import os
 import re
 import statistics
@@ -23,18 +23,19 @@ WORK_MARK = 1.05
 class Machine:
     """An emulated host, and how the same program gets there: as our guest, and alone."""
 
-    def __init__(self, name, emulator, words, icount, image, guest, bare):
-        self.name, self.emulator, self.words, self.icount, self.image, self.guest, self.bare = name, emulator, words, icount, image, guest, bare
+    def __init__(self, name, emulator, words, icount, image, guest, bare, has_marks):
+        self.name, self.emulator, self.words, self.icount, self.image = name, emulator, words, icount, image
+        self.guest, self.bare, self.has_marks = guest, bare, has_marks       # has_marks: START and END around its work, for CPU seconds
 
     def hospes(self, build, run, folder, icount):
         with open(f"{folder}/vm.conf", "w", encoding="ascii") as f:
-            f.write(f"[vm bench]\n{self.guest(build)}mode = hardware\nmemory = 64M\ncmdline = run={run}\n")
+            f.write(f"[vm bench]\n{self.guest(build)}mode = hardware\nmemory = 64M\ncmdline = {run}\n")
         subprocess.run(["tools/mkbundle.sh", f"{folder}/bundle.cpio", f"{folder}/vm.conf"], check=True)
         return ([self.emulator] + self.words("hospes") + ["-kernel", f"{build}/{self.image}", "-initrd", f"{folder}/bundle.cpio", "-append", "exit"]
                 + (self.icount if icount else []))
 
-    def alone(self, build, run, icount):
-        return [self.emulator] + self.words("bare") + self.bare(build, run) + (self.icount if icount else [])
+    def alone(self, build, run, folder, icount):
+        return [self.emulator] + self.words("bare") + ["-kernel", self.bare(build, folder), "-append", run] + (self.icount if icount else [])
 
 
 COMMON = ["-m", "512", "-smp", "1", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot", "-net", "none"]
@@ -47,10 +48,30 @@ def arm64(cpu, gic):
         ["-icount", "shift=4,sleep=off"],          # 16 ns each: a tick of the machine's 62.5 MHz counter
         "aarch64/hospes.img",
         lambda build: f"arch = arm64\nkernel = {os.path.realpath(build)}/test/native/arm64.elf\n",
-        lambda build, run: ["-kernel", f"{build}/test/native/arm64.elf", "-append", f"run={run}"])
+        lambda build, folder: f"{build}/test/native/arm64.elf", True)
 
 
-MACHINES = [arm64("cortex-a53", 2), arm64("cortex-a53", 3), arm64("max", 3)]
+def by_pvh(build, folder):
+    """QEMU would take a multiboot header first, and then refuses a 64-bit image: a copy without it."""
+    with open(f"{build}/test/native/trips-x86_64", "rb") as f:
+        image = f.read()
+    with open(f"{folder}/alone", "wb") as f:
+        f.write(image.replace((0x1BADB002).to_bytes(4, "little"), bytes(4)))
+    return f"{folder}/alone"
+
+
+def x86_64(cpu):
+    return Machine(
+        f"x86_64 {cpu} AMD-V", "qemu-system-x86_64",
+        lambda who: ["-M", "q35" if who == "hospes" else "microvm", "-accel", "tcg", "-cpu", cpu] + COMMON,
+        ["-icount", "shift=0,sleep=off"],          # 1 ns each: a tick of the TSC
+        "x86_64/hospes.elf",
+        lambda build: f"arch = x86_64\nkernel = {os.path.realpath(build)}/test/native/trips-x86_64\n",
+        by_pvh, False)
+
+
+TRIPS, WORK = "run=trips", "run=work bare"        # on the program's command line
+MACHINES = [arm64("cortex-a53", 2), arm64("cortex-a53", 3), arm64("max", 3), x86_64("max")]
 
 
 def progress(text):
@@ -78,14 +99,14 @@ def mark_of(name):
     return next((mark for begin, mark in MARKS.items() if name.startswith(begin)), None)
 
 
-def trips(build, folder):
+def trips(build, folder, machines):
     """A row a trip, a column a machine. -> whether every mark is held."""
     columns = []
-    for m in MACHINES:
+    for m in machines:
         progress(f"trips: {m.name}")
-        columns.append(numbers(output_of(m.hospes(build, "trips", folder, True)), r"trip (\S+) (\d+) instructions", m.name))
+        columns.append(numbers(output_of(m.hospes(build, TRIPS, folder, True)), r"trip (\S+) (\d+) instructions", m.name))
     progress("")
-    print(f"{'round trip, instructions':26}" + "".join(f" {m.name:>18}" for m in MACHINES) + f" {'mark':>6}")
+    print(f"{'round trip, instructions':26}" + "".join(f" {m.name:>18}" for m in machines) + f" {'mark':>6}")
     is_held = True
     for name in dict.fromkeys(name for c in columns for name in c):
         mark = mark_of(name)
@@ -96,18 +117,20 @@ def trips(build, folder):
     return is_held
 
 
-def work(build, folder, rounds):
+def work(build, folder, rounds, machines):
     """The program's own count of instructions, and the emulator's CPU seconds between its marks."""
     print(f"\n{'work':26} {'alone':>12} {'guest':>12} {'ratio':>7}   mark {WORK_MARK}")
-    for m in MACHINES:
+    for m in machines:
         progress(f"work: {m.name}, instructions")
-        pattern = r"work (took) (\d+) instructions"
-        alone, guest = (numbers(output_of(c), pattern, m.name)["took"] for c in (m.alone(build, "work", True), m.hospes(build, "work", folder, True)))
+        pattern = r"(work) (?:took )?(\d+) instructions"
+        alone, guest = (numbers(output_of(c), pattern, m.name)["work"] for c in (m.alone(build, WORK, folder, True), m.hospes(build, WORK, folder, True)))
         print(f"{m.name + ', instructions':26} {alone:12} {guest:12} {guest / alone:7.4f}")
+        if not m.has_marks:
+            continue
         seconds = ([], [])
         for n in range(rounds):
             sums = set()
-            for i, command in enumerate((m.alone(build, "work", False), m.hospes(build, "work", folder, False))):
+            for i, command in enumerate((m.alone(build, WORK, folder, False), m.hospes(build, WORK, folder, False))):
                 progress(f"work: {m.name}, round {n + 1} of {rounds}")
                 result = measure.measure(command)
                 seconds[i].append(result.seconds)
@@ -125,12 +148,14 @@ def main(arguments):
     build, rounds, is_check = arguments[0], 5, "--check" in arguments
     if "--rounds" in arguments:
         rounds = int(arguments[arguments.index("--rounds") + 1])
-    for emulator in dict.fromkeys(m.emulator for m in MACHINES):
-        print(f"{emulator}: {version(emulator)}, -icount {next(m.icount[1] for m in MACHINES if m.emulator == emulator)}")
+    host = arguments[arguments.index("--host") + 1] if "--host" in arguments else ""
+    machines = [m for m in MACHINES if m.emulator.endswith(host)]
+    for emulator in dict.fromkeys(m.emulator for m in machines):
+        print(f"{emulator}: {version(emulator)}, -icount {next(m.icount[1] for m in machines if m.emulator == emulator)}")
     with tempfile.TemporaryDirectory() as folder:
-        is_held = trips(build, folder)
+        is_held = trips(build, folder, machines)
         if not is_check:
-            work(build, folder, rounds)
+            work(build, folder, rounds, machines)
     sys.exit(0 if is_held or not is_check else 1)
 
 
