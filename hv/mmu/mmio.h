@@ -44,10 +44,10 @@ struct mmio_region       *mmio_find(struct mmio_bus *bus, guest_phys_addr at);  
 /* One access of 1, 2, 4 or 8 bytes; false: bus error (nothing there, wrong size, crossing the end, device refused). */
 NODISCARD bool            mmio_read(struct mmio_bus *bus, guest_phys_addr at, unsigned size_bytes, uint64_t *out);
 NODISCARD bool            mmio_write(struct mmio_bus *bus, guest_phys_addr at, unsigned size_bytes, uint64_t value);
-/* The same with the reason: Memory(InvalidAddress) for nothing there, Memory(Alignment) for a size or an alignment that
- * the region does not take, else the device's own error. how: ACCESS_READ or ACCESS_WRITE. `in`: r is what mmio_find said. */
 /* Would an access there reach the device? Else the error that mmio_access_in gives. */
 NODISCARD struct vm_error mmio_check(const struct mmio_region *r, guest_phys_addr at, unsigned size_bytes);
+/* The same with the reason: Memory(InvalidAddress) for nothing there, Memory(Alignment) for a size or an alignment that
+ * the region does not take, else the device's own error. how: ACCESS_READ or ACCESS_WRITE. `in`: r is what mmio_find said. */
 NODISCARD struct vm_error mmio_access_in(struct mmio_region *r, guest_phys_addr at, unsigned size_bytes, enum access_type how, uint64_t *value);
 NODISCARD struct vm_error mmio_access(struct mmio_bus *bus, guest_phys_addr at, unsigned size_bytes, enum access_type how, uint64_t *value);
 /* Gives each device that wants it a chance to work; the bus is frozen. */
