@@ -113,10 +113,11 @@ void gic_set_ppi(struct gic *g, unsigned cpu, uint32_t intid, bool level)
 }
 
 /* ---- SGIs ---- */
-static void send(struct gic *g, unsigned cpu, uint32_t sgi)
+/* `self`, which sends, is out of its guest and loads before it goes back: nobody has to tell it. */
+static void send(struct gic *g, unsigned cpu, uint32_t sgi, unsigned self)
 {
     g->cpu[cpu].irq[sgi].latch = true;
-    gic_update(g, cpu, sgi, GIC_NOBODY);
+    gic_update(g, cpu, sgi, self);
 }
 
 /* IHI 0069, ICC_SGI1R_EL1: Aff3, Aff2, Aff1 name a cluster; a range of 16 and a list of targets in it; or all but the sender. */
@@ -128,7 +129,7 @@ void gic_send_sgi(struct gic *g, unsigned self, uint64_t v)
     for (unsigned i = 0; i < g->config.cpu_count; i++) {
         uint64_t m = g->config.mpidr(i) & AFFINITY, aff0 = m & 0xff;
         bool is_named = (m & ~0xffull) == cluster && aff0 / 16 == range && v >> aff0 % 16 & 1;
-        if (v & bit64(40) ? i != self : is_named) send(g, i, sgi);
+        if (v & bit64(40) ? i != self : is_named) send(g, i, sgi, self);
     }
     spin_unlock(&g->lock);
 }
