@@ -24,7 +24,7 @@ error: action=ignore
 END
 printf 'c\nq\n' > "$tmp/debugger"
 status=0
-TERM=${TERM:-xterm} timeout "$1" bochs -q -f "$tmp/rc" -rc "$tmp/debugger" 3>&1 > "$tmp/screen" 2>&1 < /dev/null || status=$?
+TERM=${TERM:-xterm} timeout -k 5 "$1" bochs -q -f "$tmp/rc" -rc "$tmp/debugger" 3>&1 > "$tmp/screen" 2>&1 < /dev/null || status=$?
 if [ -f "$tmp/log" ]; then grep -a '>>PANIC<<' "$tmp/log" | grep -av 'shutdown requested' >&2 || :
 else tail -n 3 "$tmp/screen" >&2; fi
 exit $status

@@ -40,6 +40,7 @@ struct lapic {
     uint64_t        icr, initial;
     uint64_t        start_ns;              /* of the guest's clock: when the count began */
     uint64_t        tsc_deadline;          /* 0: none */
+    uint64_t        inits;                 /* how often the CPU was initialised */
 };
 struct lapics { struct lapic_config config; struct lapic cpu[]; };
 
@@ -408,6 +409,38 @@ void lapic_accept(void *lapics, unsigned cpu, uint8_t vector)
     spin_unlock(&l->lock);
 }
 
+bool lapic_lend(void *lapics, unsigned cpu, struct lapic_vectors *out)
+{
+    struct lapic *l = of(lapics, cpu);
+    uint32_t any = 0;
+    spin_lock(&l->lock);
+    for (unsigned i = 0; i < 8; i++) {
+        any |= (out->irr[i] = l->irr[i]) | (out->isr[i] = l->isr[i]);
+        out->ends[i] = l->tmr[i] & (l->irr[i] | l->isr[i]);
+        l->irr[i] = l->isr[i] = 0;
+    }
+    out->inits = l->inits;
+    spin_unlock(&l->lock);
+    return any;
+}
+
+void lapic_return(void *lapics, unsigned cpu, const struct lapic_vectors *v)
+{
+    struct lapic *l = of(lapics, cpu);
+    spin_lock(&l->lock);
+    for (unsigned i = 0; i < 8 && v->inits == l->inits; i++) {
+        l->irr[i] |= v->irr[i];
+        l->isr[i] |= v->isr[i];
+    }
+    spin_unlock(&l->lock);
+}
+
+void lapic_ended(void *lapics, uint8_t vector)
+{
+    const struct lapics *a = lapics;
+    if (a->config.end_of_interrupt) a->config.end_of_interrupt(a->config.ctx, vector);
+}
+
 uint8_t lapic_cr8(void *lapics, unsigned cpu) { return (uint8_t)(of(lapics, cpu)->tpr >> 4); }
 
 void lapic_set_cr8(void *lapics, unsigned cpu, uint8_t value)
@@ -437,6 +470,7 @@ void lapic_init_cpu(void *lapics, unsigned cpu)
     l->icr = l->initial = l->start_ns = l->tsc_deadline = 0;
     l->dfr = ~0u;
     l->svr = 0xff;
+    l->inits++;
     for (unsigned i = 0; i < 6; i++) l->lvt[i] = LVT_MASKED;
     timer_cancel(&l->timer);
     spin_unlock(&l->lock);

@@ -38,6 +38,13 @@ void     lapic_set_base(void *lapics, unsigned cpu, bool is_on, bool is_x2);    
 /* The vector to deliver now, or -1. *blocked (may be NULL): there is one, but the TPR holds it back. */
 int32_t  lapic_next(void *lapics, unsigned cpu, bool *blocked);
 void     lapic_accept(void *lapics, unsigned cpu, uint8_t vector);                      /* it is being delivered */
+/* For a CPU that plays the x2APIC itself: takes all that is requested and in service out of the model, or puts it back with what the CPU has
+ * made of it. `ends`: vectors whose end has to be told by lapic_ended. False: there was nothing. Requests that come meanwhile are kept, and
+ * after an INIT nothing is put back. */
+struct lapic_vectors { uint32_t irr[8], isr[8], ends[8]; uint64_t inits; };
+bool     lapic_lend(void *lapics, unsigned cpu, struct lapic_vectors *out);
+void     lapic_return(void *lapics, unsigned cpu, const struct lapic_vectors *v);
+void     lapic_ended(void *lapics, uint8_t vector);
 uint8_t  lapic_cr8(void *lapics, unsigned cpu);
 void     lapic_set_cr8(void *lapics, unsigned cpu, uint8_t value);
 bool     lapic_takes_external(void *lapics, unsigned cpu);                              /* the 8259's interrupts go through to it */

@@ -35,6 +35,7 @@ enum x86_vector { X86_DE = 0, X86_DB = 1, X86_NMI = 2, X86_BP = 3, X86_UD = 6, X
     _(X86_EXIT_IRQ_WINDOW, "interrupt window")                                                  \
     _(X86_EXIT_NMI_WINDOW, "NMI window")                                                        \
     _(X86_EXIT_XSETBV,     "XSETBV")                                                            \
+    _(X86_EXIT_EOI,        "end of interrupt")   /* of a vector in x86_apic.ends: it is over, and the guest is behind it */ \
     _(X86_EXIT_CR,         "control register")   /* MOV to CR0, CR4 or CR8, from CR8, CLTS, LMSW */ \
     _(X86_EXIT_SKIP,       "cache flush")     /* INVD, WBINVD, PAUSE: nothing to do */          \
     _(X86_EXIT_UNDEFINED,  "undefined")       /* an instruction that this CPU model lacks */    \
@@ -56,6 +57,7 @@ struct x86_exit {
     uint16_t port;
     uint8_t  size_bytes;                    /* of the port access */
     bool     is_in, is_string, is_repeated;
+    uint8_t  vector;                        /* that ended */
     uint8_t  cr;                            /* which; X86_CR_UNKNOWN: decode the MOV */
     bool     is_cr_read;
     uint8_t  cr_slot;                       /* the general register of the move; 255: cr_value is what is written */
@@ -63,6 +65,10 @@ struct x86_exit {
     uint64_t code;                          /* the CPU's own number for the exit */
     uint32_t cpuid[4];                      /* what the host says to this leaf: eax, ebx, ecx, edx */
 };
+
+/* An x2APIC that the CPU itself plays (SDM 29): requested and in-service vectors. It delivers them as priority, TPR and IF allow, and takes
+ * the guest's ends and self-IPIs, without an exit. Here before and after each entry; when nothing is in it, only is_busy says so. */
+struct x86_apic { bool is_busy; uint32_t irr[8], isr[8], ends[8]; };
 
 #define X86_FPU_BYTES 832                   /* the XSAVE area of x87, SSE, AVX in standard form (SDM volume 1, 13.4) */
 
@@ -80,6 +86,9 @@ struct x86_frame {
     bool     wants_irq_window, wants_nmi_window;    /* leave as soon as one could be taken */
     bool     wants_cr8_exit;                /* leave at a write to CR8 */
     bool     is_changed;                    /* something above but the events' fields was written: taken over at the entry */
+    bool     offers_apic;                   /* each entry says whether the CPU could play the APIC below, */
+    bool     uses_apic;                     /* and is told whether it does */
+    struct x86_apic apic;
     struct x86_exit exit;
     ALIGNED(64) uint8_t fpu[X86_FPU_BYTES];
 };

@@ -22,7 +22,7 @@ VT-x Bochs demo, haswell               | EMULATOR=bochs CORES=1 VCPUS=2 CPU=core
 VT-x Bochs demo, 2 cores               | EMULATOR=bochs CORES=2 VCPUS=2 CPU=corei7_haswell_4770 | demo slow
 VT-x Bochs demo, sandy bridge          | EMULATOR=bochs CORES=1 VCPUS=2 CPU=corei7_sandy_bridge_2600k | demo slow
 VT-x Bochs demo, skylake               | EMULATOR=bochs CORES=1 VCPUS=2 CPU=corei7_skylake_x | demo slow
-AMD-V q35 Linux, 2 vCPUs               | VCPUS=2 CORES=2                                    | linux slow
+AMD-V q35 Linux, 2 vCPUs               | VCPUS=2 CORES=2                                    | linux
 AMD-V q35 Linux whole, 1 vCPU          | VCPUS=1 CORES=1                                    | linux whole slow
 AMD-V q35 Linux whole, 2 vCPUs         | VCPUS=2 CORES=2                                    | linux whole slow
 AMD-V q35 Linux whole, 4 vCPUs         | VCPUS=4 CORES=4                                    | linux whole slow

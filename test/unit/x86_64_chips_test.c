@@ -172,6 +172,32 @@ TEST(lapic_in_x2apic_mode_is_in_msrs)
 }
 
 /* ---- I/O APIC ---- */
+TEST(lapic_lends_its_vectors_and_takes_them_back)
+{
+    struct lapic_vectors v;
+    begin();
+    CHECK(!lapic_lend(lapic, 0, &v));
+    const struct lapic_message level = { 0, false, LAPIC_FIXED, 0x41, true }, edge = { 0, false, LAPIC_FIXED, 0x52, false };
+    lapic_send(lapic, &level);
+    lapic_accept(lapic, 0, 0x41);
+    lapic_send(lapic, &edge);
+    CHECK(lapic_lend(lapic, 0, &v) && v.isr[2] == 2 && v.irr[2] == 1u << 18 && v.ends[2] == 2);
+    CHECK(lapic_next(lapic, 0, NULL) == -1);
+    const struct lapic_message late = { 0, false, LAPIC_FIXED, 0x60, false };
+    lapic_send(lapic, &late);                               /* kept here meanwhile */
+    v.isr[2] = 1u << 18;                                    /* the CPU ended the one and took the other */
+    v.irr[2] = 0;
+    lapic_return(lapic, 0, &v);
+    CHECK(lapic_next(lapic, 0, NULL) == 0x60 && GET(0, 0x120) == 1u << 18 && GET(0, 0x220) == 0 && GET(0, 0x230) == 1);
+    CHECK(lapic_lend(lapic, 0, &v));
+    lapic_init_cpu(lapic, 0);
+    lapic_return(lapic, 0, &v);
+    CHECK(lapic_next(lapic, 0, NULL) == -1 && GET(0, 0x120) == 0);
+    lapic_ended(lapic, 0x41);
+    CHECK(ended.count == 1 && ended.vector == 0x41);
+    finish();
+}
+
 static void begin_ioapic(void)
 {
     begin();

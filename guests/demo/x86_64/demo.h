@@ -21,6 +21,8 @@ extern u64 start_info;                      /* ebx and eax at the entry */
 extern u32 start_magic;
 extern volatile u32 cpus_started;
 extern volatile u64 ticks[256];
+extern void (*served)(void);                /* what an interrupt's handler does before its end */
+extern int is_x2apic;                       /* interrupts end by MSR */
 extern u64 recover;                         /* where an exception goes on, once; 0: it is fatal */
 
 void print(const char *text);

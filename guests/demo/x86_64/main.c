@@ -6,6 +6,8 @@ extern u64 stubs[];
 extern u64 idt[];
 volatile u64 ticks[256];
 u64 recover;
+int is_x2apic;
+void (*served)(void);
 static volatile u32 printing;
 
 void print(const char *text)
@@ -38,7 +40,9 @@ void trap(struct frame *f)
 {
     ticks[f->vector]++;
     if (f->vector >= 32) {
-        *at32(0xfee000b0) = 0;
+        if (served) served();
+        if (is_x2apic) write_msr(0x80b, 0);
+        else *at32(0xfee000b0) = 0;
         return;
     }
     if (recover) {
@@ -56,7 +60,7 @@ void trap(struct frame *f)
 
 void traps_init(void)
 {
-    for (unsigned n = 0; n < 35; n++) {
+    for (unsigned n = 0; n < 36; n++) {
         u64 a = stubs[n];
         if (!a) continue;
         idt[2 * n] = (a & 0xffff) | 8 << 16 | 0x8e00ul << 32 | (a >> 16 & 0xffff) << 48;

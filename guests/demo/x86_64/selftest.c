@@ -213,6 +213,50 @@ static void test_cpus(void)
     check("all other CPUs start", cpus_started == others);
 }
 
+/* ---- the x2APIC: what a CPU may carry out by itself ---- */
+static void stop_uart_at_ten(void)
+{
+    if (ticks[35] == 10) out8(0x3f9, 0);
+}
+
+static void test_x2apic(void)
+{
+    u64 before = ticks[34], zero = 0, five = 5;
+    write_msr(0x1b, read_msr(0x1b) | 1 << 10);
+    is_x2apic = 1;
+    check("the x2APIC is on", read_msr(0x803) == 0x50014 && read_msr(0x802) == 0);
+    write_msr(0x80f, 0x1ff);
+    __asm__ volatile("sti");
+    for (unsigned i = 0; i < 100; i++) write_msr(0x83f, 34);
+    __asm__ volatile("nop\n\tcli");
+    check("a hundred self-IPIs come and end", ticks[34] == before + 100);
+    write_msr(0x83f, 34);
+    check("one waits for IF", ticks[34] == before + 100 && read_msr(0x821) == 4);
+    __asm__ volatile("mov %0, %%cr8\n\tsti\n\tnop\n\tnop\n\tcli" : : "r"(five));
+    check("and for the TPR", ticks[34] == before + 100 && read_msr(0x808) == 0x50);
+    __asm__ volatile("mov %0, %%cr8\n\tsti\n\tnop\n\tnop\n\tcli" : : "r"(zero));
+    check("then it comes", ticks[34] == before + 101 && read_msr(0x821) == 0 && read_msr(0x811) == 0);
+    before = ticks[33];
+    write_msr(0x832, 33 | 2 << 17);
+    __asm__ volatile("sti");
+    for (unsigned i = 1; i <= 10; i++) {
+        write_msr(0x6e0, tsc() + 100000);
+        wait_for(33, before + i);
+    }
+    __asm__ volatile("cli");
+    check("ten TSC deadlines interrupt", ticks[33] == before + 10);
+    served = stop_uart_at_ten;                              /* level-triggered, it comes again after each end */
+    *at32(0xfec00000) = 0x10 + 2 * 4;
+    *at32(0xfec00010) = 35 | 1 << 15;
+    out8(0x3f9, 2);
+    __asm__ volatile("sti");
+    wait_for(35, 10);
+    for (unsigned i = 0; i < 1000; i++) __asm__ volatile("pause");
+    __asm__ volatile("cli");
+    served = 0;
+    check("a level interrupt comes until its line falls", ticks[35] == 10 && read_msr(0x811) == 0);
+}
+
 unsigned selftest(void)
 {
     test_start();
@@ -224,5 +268,6 @@ unsigned selftest(void)
     test_ioapic();
     test_instructions();
     test_cpus();
+    test_x2apic();
     return failed;
 }

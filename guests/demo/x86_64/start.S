@@ -106,7 +106,7 @@ stub_\n:
     push $\n
     jmp  trap_entry
     .endm
-    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,32,33,34
+    .irp n, 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,32,33,34,35
     STUB \n
     .endr
 trap_entry:
@@ -146,7 +146,7 @@ stubs:
     .quad stub_\n
     .endr
     .fill 12, 8, 0
-    .quad stub_32, stub_33, stub_34
+    .quad stub_32, stub_33, stub_34, stub_35
 
     .data
     .balign 8

@@ -206,7 +206,8 @@ static void ask(struct vmcb *b, const struct x86_frame *f)
         b->intercept_3 |= VMCB_VINTR;
     }
     if (f->is_nmi_blocked) b->intercept_3 |= VMCB_IRET;
-    b->cr_writes = f->wants_cr8_exit ? 1u << 8 : 0;
+    /* with an interrupt pending too: there QEMU's emulation ends by an assertion of its own at a write to CR8 */
+    b->cr_writes = f->wants_cr8_exit || f->wants_irq_window ? 1u << 8 : 0;
     b->interrupt_control = control;
     b->interrupt_shadow = f->in_shadow;
     b->event = f->event;

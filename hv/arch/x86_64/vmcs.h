@@ -6,9 +6,9 @@
 
 /* Encodings of fields: appendix B. */
 enum vmcs_field {
-    VMCS_VPID = 0x0000, VMCS_GUEST_ES = 0x0800, VMCS_HOST_ES = 0x0c00, VMCS_HOST_TR = 0x0c0c,
+    VMCS_VPID = 0x0000, VMCS_GUEST_ES = 0x0800, VMCS_GUEST_INTERRUPTS = 0x0810, VMCS_HOST_ES = 0x0c00, VMCS_HOST_TR = 0x0c0c,
     VMCS_IO_BITMAP_A = 0x2000, VMCS_IO_BITMAP_B = 0x2002, VMCS_MSR_BITMAP = 0x2004, VMCS_TSC_OFFSET = 0x2010, VMCS_VIRTUAL_APIC = 0x2012,
-    VMCS_EPTP = 0x201a, VMCS_GPA = 0x2400, VMCS_LINK = 0x2800, VMCS_GUEST_DEBUG_CONTROL = 0x2802, VMCS_GUEST_PAT = 0x2804, VMCS_GUEST_EFER = 0x2806,
+    VMCS_EPTP = 0x201a, VMCS_EOI_EXITS = 0x201c, VMCS_GPA = 0x2400, VMCS_LINK = 0x2800, VMCS_GUEST_DEBUG_CONTROL = 0x2802, VMCS_GUEST_PAT = 0x2804, VMCS_GUEST_EFER = 0x2806,
     VMCS_GUEST_PDPTE0 = 0x280a, VMCS_HOST_PAT = 0x2c00, VMCS_HOST_EFER = 0x2c02,
     VMCS_PIN = 0x4000, VMCS_PROC = 0x4002, VMCS_EXCEPTIONS = 0x4004, VMCS_PF_MASK = 0x4006, VMCS_PF_MATCH = 0x4008, VMCS_CR3_TARGETS = 0x400a,
     VMCS_EXIT_CONTROLS = 0x400c, VMCS_EXIT_MSR_STORES = 0x400e, VMCS_EXIT_MSR_LOADS = 0x4010, VMCS_ENTRY_CONTROLS = 0x4012,
@@ -33,7 +33,8 @@ enum vmx_proc { VMX_IRQ_WINDOW = 1 << 2, VMX_TSC_OFFSET = 1 << 3, VMX_HLT = 1 <<
                 VMX_CR3_STORE = 1 << 16, VMX_CR8_LOAD = 1 << 19, VMX_CR8_STORE = 1 << 20, VMX_TPR_SHADOW = 1 << 21, VMX_NMI_WINDOW = 1 << 22,
                 VMX_PORTS = 1 << 24, VMX_MSR_BITMAP = 1 << 28, VMX_MONITOR = 1 << 29 };
 #define VMX_SECONDARY (1u << 31)
-enum vmx_proc2 { VMX_EPT = 1 << 1, VMX_RDTSCP = 1 << 3, VMX_VPID = 1 << 5, VMX_WBINVD = 1 << 6, VMX_UNRESTRICTED = 1 << 7 };
+enum vmx_proc2 { VMX_EPT = 1 << 1, VMX_RDTSCP = 1 << 3, VMX_X2APIC = 1 << 4, VMX_VPID = 1 << 5, VMX_WBINVD = 1 << 6, VMX_UNRESTRICTED = 1 << 7,
+                 VMX_DELIVERY = 1 << 9 };
 enum vmx_exit_control { VMX_EXIT_SAVE_DEBUG = 1 << 2, VMX_EXIT_HOST_64 = 1 << 9, VMX_EXIT_SAVE_PAT = 1 << 18, VMX_EXIT_LOAD_PAT = 1 << 19,
                         VMX_EXIT_SAVE_EFER = 1 << 20, VMX_EXIT_LOAD_EFER = 1 << 21 };
 enum vmx_entry_control { VMX_ENTRY_LOAD_DEBUG = 1 << 2, VMX_ENTRY_LONG_MODE = 1 << 9, VMX_ENTRY_LOAD_PAT = 1 << 14, VMX_ENTRY_LOAD_EFER = 1 << 15 };
@@ -45,7 +46,7 @@ enum vmx_reason {
     VMX_REASON_NMI_WINDOW = 8, VMX_REASON_TASK = 9, VMX_REASON_CPUID = 10, VMX_REASON_GETSEC = 11, VMX_REASON_HLT = 12, VMX_REASON_INVD = 13,
     VMX_REASON_RDPMC = 15, VMX_REASON_VMCALL = 18, VMX_REASON_VMCLEAR = 19, VMX_REASON_VMXON = 27, VMX_REASON_CR = 28, VMX_REASON_PORT = 30,
     VMX_REASON_RDMSR = 31, VMX_REASON_WRMSR = 32, VMX_REASON_BAD_STATE = 33, VMX_REASON_MWAIT = 36, VMX_REASON_MONITOR = 39, VMX_REASON_PAUSE = 40,
-    VMX_REASON_TPR = 43, VMX_REASON_EPT = 48, VMX_REASON_EPT_BAD = 49, VMX_REASON_INVEPT = 50, VMX_REASON_TIMER = 52, VMX_REASON_INVVPID = 53,
+    VMX_REASON_TPR = 43, VMX_REASON_EOI = 45, VMX_REASON_EPT = 48, VMX_REASON_EPT_BAD = 49, VMX_REASON_INVEPT = 50, VMX_REASON_TIMER = 52, VMX_REASON_INVVPID = 53,
     VMX_REASON_WBINVD = 54, VMX_REASON_XSETBV = 55, VMX_REASON_VMFUNC = 59,
 };
 #define VMX_REASON_FAILED (1u << 31)
@@ -59,6 +60,9 @@ struct vmx_vcpu {
     uint64_t         vpid_generation;
     uint32_t         proc, entry_controls, shadow;      /* as they stand in the VMCS */
     uint64_t         cr0_shadow, cr4_shadow;
+    bool             uses_apic;             /* as the controls stand, */
+    uint16_t         interrupts;            /* and the guest interrupt status: RVI, SVI */
+    uint32_t         ends[8];               /* and the EOI exit bitmap */
 };
 _Static_assert(sizeof(struct vmx_vcpu) <= HV_PAGE_BYTES, "the VMCS is the second page, the virtual APIC the third");
 static inline uint8_t *vmx_virtual_apic(struct vmx_vcpu *v) { return (uint8_t *)v + 2 * HV_PAGE_BYTES; }

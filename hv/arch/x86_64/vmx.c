@@ -34,6 +34,8 @@
 #define RFLAGS_IF           (1ull << 9)
 #define EFER_LMA            (1ull << 10)
 #define TPR_AT              0x80
+#define ISR_AT              0x100
+#define IRR_AT              0x200
 /* The CPU's own timer ends an entry after so many ticks of the TSC >> its shift: a net under the interrupts, which Bochs loses while
  * the guest has IF clear. */
 #define PATIENCE_TICKS      2000000u
@@ -46,6 +48,8 @@ struct vmx_core { bool is_on; uint64_t generation, unmaps; uint32_t next_vpid; }
 static struct vmx_core cores[ARCH_MAX_CPUS];
 static struct { uint32_t pin, proc, proc2, exit, entry; bool has_vpid, has_timer; unsigned timer_shift; } controls;
 static uint8_t *io_maps, *msr_map;          /* the same for all guests; made with the first */
+static uint8_t *apic_msr_map;               /* of those whose APIC the CPU plays */
+static bool has_delivery;
 bool x86_64_vmx_has_tpr_shadow;
 
 /* ---- what this CPU can do: appendix A ---- */
@@ -87,6 +91,7 @@ static void choose_extras(void)
         controls.has_vpid = true;
     }
     if (adjust(MSR_PROC2, controls.proc2 | VMX_RDTSCP, &with)) controls.proc2 = with;
+    has_delivery = x86_64_vmx_has_tpr_shadow && adjust(MSR_PROC2, controls.proc2 | VMX_X2APIC | VMX_DELIVERY, &with);
     if (adjust(MSR_PROC2, controls.proc2 | VMX_WBINVD, &with)) controls.proc2 = with;
 }
 
@@ -164,15 +169,19 @@ static bool make_maps(const struct hw_memory *memory)
     /* read and write maps of both ranges, a kilobyte each: 24.6.9 */
     static const uint32_t own[] = { 0x174, 0x175, 0x176, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102 };
     if (io_maps) return true;
-    uint8_t *pages = memory->alloc(3, 1);   /* for ever */
+    static const uint32_t apic_writes[] = { 0x80b, 0x83f };          /* end of interrupt, self-IPI */
+    uint8_t *pages = memory->alloc(4, 1);   /* for ever */
     if (!pages) return false;
-    memset(pages, 0xff, 3 * HV_PAGE_BYTES);
+    memset(pages, 0xff, 4 * HV_PAGE_BYTES);
     msr_map = pages + 2 * HV_PAGE_BYTES;
+    apic_msr_map = pages + 3 * HV_PAGE_BYTES;
     for (unsigned i = 0; i < ARRAY_COUNT(own); i++) {
         unsigned bit = own[i] & 0x1fff, at = own[i] >= 0xc0000000 ? 1024 : 0;
         msr_map[at + bit / 8] &= (uint8_t)~(1u << bit % 8);
         msr_map[2048 + at + bit / 8] &= (uint8_t)~(1u << bit % 8);
     }
+    memcpy(apic_msr_map, msr_map, HV_PAGE_BYTES);
+    for (unsigned i = 0; i < ARRAY_COUNT(apic_writes); i++) apic_msr_map[2048 + apic_writes[i] / 8] &= (uint8_t)~(1u << apic_writes[i] % 8);
     io_maps = pages;
     return true;
 }
@@ -244,6 +253,13 @@ static void write_controls(struct vmx_vcpu *v)
                                      VMCS_GUEST_PENDING_DEBUG };
     for (unsigned i = 0; i < ARRAY_COUNT(zero); i++) vmx_write((enum vmcs_field)zero[i], 0);
     v->shadow = 0;
+    v->uses_apic = false;
+    if (!has_delivery) return;
+    memset(vmx_virtual_apic(v), 0, HV_PAGE_BYTES);
+    v->interrupts = 0;
+    memset(v->ends, 0, sizeof v->ends);
+    vmx_write(VMCS_GUEST_INTERRUPTS, 0);
+    for (unsigned i = 0; i < 4; i++) vmx_write(VMCS_EOI_EXITS + 2 * i, 0);
 }
 
 /* Registers that neither VMCS nor FPU area has. The host uses none of them. */
@@ -278,6 +294,64 @@ static void begin_turn(struct vmx_vcpu *v, struct x86_frame *f)
     x86_64_guest_state_load(&v->state, f);
 }
 
+/* ---- the APIC that the CPU plays: 29.1 to 29.4 ---- */
+static unsigned highest(const uint32_t set[8])
+{
+    for (unsigned i = 8; i-- > 0;) {
+        if (set[i]) return 32 * i + log2_floor(set[i]);
+    }
+    return 0;
+}
+
+static void clear_page(struct vmx_vcpu *v)
+{
+    for (unsigned i = 0; i < 8; i++) {
+        store_le32(vmx_virtual_apic(v) + IRR_AT + 16 * i, 0);
+        store_le32(vmx_virtual_apic(v) + ISR_AT + 16 * i, 0);
+    }
+}
+
+/* With neither a requested nor a serviced vector the page is clear. */
+static void apic_in(struct vmx_vcpu *v, const struct x86_frame *f)
+{
+    const struct x86_apic *a = &f->apic;
+    if (v->uses_apic != f->uses_apic) {
+        v->uses_apic = f->uses_apic;
+        vmx_write(VMCS_PROC2, controls.proc2 | (f->uses_apic ? VMX_X2APIC | VMX_DELIVERY : 0));
+        vmx_write(VMCS_MSR_BITMAP, (uint64_t)(f->uses_apic ? apic_msr_map : msr_map));
+    }
+    uint16_t interrupts = 0;
+    if (!a->is_busy && v->interrupts) clear_page(v);
+    if (f->uses_apic && a->is_busy) {
+        for (unsigned i = 0; i < 8; i++) {
+            store_le32(vmx_virtual_apic(v) + IRR_AT + 16 * i, a->irr[i]);
+            store_le32(vmx_virtual_apic(v) + ISR_AT + 16 * i, a->isr[i]);
+        }
+        interrupts = (uint16_t)(highest(a->isr) << 8 | highest(a->irr));
+        for (unsigned i = 0; i < 4; i++) {
+            if (v->ends[2 * i] == a->ends[2 * i] && v->ends[2 * i + 1] == a->ends[2 * i + 1]) continue;
+            v->ends[2 * i] = a->ends[2 * i];
+            v->ends[2 * i + 1] = a->ends[2 * i + 1];
+            vmx_write(VMCS_EOI_EXITS + 2 * i, a->ends[2 * i] | (uint64_t)a->ends[2 * i + 1] << 32);
+        }
+    }
+    if (v->interrupts != interrupts) vmx_write(VMCS_GUEST_INTERRUPTS, v->interrupts = interrupts);
+}
+
+static void apic_out(struct vmx_vcpu *v, struct x86_frame *f)
+{
+    struct x86_apic *a = &f->apic;
+    if (!v->uses_apic) return;
+    v->interrupts = (uint16_t)vmx_read(VMCS_GUEST_INTERRUPTS);
+    bool was_busy = a->is_busy;
+    a->is_busy = was_busy || v->interrupts;
+    if (!a->is_busy) return;
+    for (unsigned i = 0; i < 8; i++) {
+        a->irr[i] = load_le32(vmx_virtual_apic(v) + IRR_AT + 16 * i);
+        a->isr[i] = load_le32(vmx_virtual_apic(v) + ISR_AT + 16 * i);
+    }
+}
+
 /* ---- one entry ---- */
 static void ask(struct vmx_vcpu *v, const struct x86_frame *f)
 {
@@ -293,6 +367,7 @@ static void ask(struct vmx_vcpu *v, const struct x86_frame *f)
     if (f->is_nmi_blocked && !is_nmi) shadow |= VMX_SHADOW_NMI;
     if (shadow != v->shadow) vmx_write(VMCS_GUEST_SHADOW, shadow);
     if (x86_64_vmx_has_tpr_shadow) vmx_virtual_apic(v)[TPR_AT] = (uint8_t)(f->cr8 << 4);
+    if (has_delivery) apic_in(v, f);
     if (controls.has_timer) vmx_write(VMCS_PREEMPTION_TIMER, PATIENCE_TICKS >> controls.timer_shift);
     if (!(f->event & X86_EVENT_VALID)) return;
     bool is_long_error = f->event & X86_EVENT_HAS_ERROR && f->cr0 & 1;         /* real mode pushes none, and none may be asked for */
@@ -385,6 +460,8 @@ static void run_guest(struct hw_vcpu *hw, const struct hw_run *run, struct hw_ex
     }
     v->is_launched = true;
     read_little(v, run);
+    f->offers_apic = has_delivery;
+    apic_out(v, f);
     keep_event(f);
     f->exit.kind = X86_EXIT_OTHER;
     x86_64_vmx_explain(v, run, out);

@@ -185,6 +185,11 @@ void x86_64_vmx_explain(struct vmx_vcpu *v, const struct hw_run *run, struct hw_
         *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = "VT-x refuses an entry of our nested tables" };
         return;
     }
+    if (reason == VMX_REASON_EOI) {
+        x->kind = X86_EXIT_EOI;
+        x->vector = (uint8_t)vmx_read(VMCS_QUALIFICATION);
+        return;
+    }
     x->insn_bytes = (uint8_t)vmx_read(VMCS_INSN_LENGTH);
     switch (reason & 0xffff) {
     case VMX_REASON_PORT:

@@ -5,6 +5,7 @@
 #include "hv/isa/x86_64/insn.h"
 #include "drivers/virt/i8259.h"
 #include "drivers/virt/lapic.h"
+#include "hv/base/string.h"
 #include "hv/exec/native.h"
 
 static struct vm_error internal(const char *why) { return vm_error_because(VM_CORE_INTERNAL, why); }
@@ -39,12 +40,46 @@ static void take_pins(struct vcpu *v, struct x86_state *s)
 
 static bool takes_interrupts(const struct x86_frame *f) { return f->rflags & X86_IF && !f->in_shadow; }
 
+/* ---- an APIC that the CPU plays ---- */
+static bool cpu_plays_apic(const struct x86_state *s)
+{
+    enum { X2 = 1 << 10, ON = 1 << 11 };
+    return s->frame.offers_apic && (s->apic_base & (X2 | ON)) == (X2 | ON);
+}
+
+static void lend_apic(struct vcpu *v, struct x86_state *s)
+{
+    struct x86_apic *a = &s->frame.apic;
+    struct lapic_vectors l;
+    a->is_busy = lapic_lend(x86_machine(v)->lapic, v->id, &l);
+    s->lent_at = l.inits;
+    if (!a->is_busy) return;
+    memcpy(a->irr, l.irr, sizeof a->irr);
+    memcpy(a->isr, l.isr, sizeof a->isr);
+    memcpy(a->ends, l.ends, sizeof a->ends);
+}
+
+static void take_apic_back(struct vcpu *v, struct x86_state *s)
+{
+    struct x86_apic *a = &s->frame.apic;
+    struct lapic_vectors l = { .inits = s->lent_at };
+    memcpy(l.irr, a->irr, sizeof l.irr);
+    memcpy(l.isr, a->isr, sizeof l.isr);
+    lapic_return(x86_machine(v)->lapic, v->id, &l);
+    a->is_busy = false;
+    s->has_news = true;
+}
+
 static void load(struct vcpu *v)
 {
     struct x86_state *s = x86_state(v);
     struct x86_frame *f = &s->frame;
     bool is_external;
     take_pins(v, s);
+    if (f->uses_apic != cpu_plays_apic(s)) {
+        f->uses_apic = !f->uses_apic;
+        s->has_news = true;
+    }
     f->clock_offset_ns = v->clock->offset_ns;
     f->cr8 = s->cr8_loaded = lapic_cr8(x86_machine(v)->lapic, v->id);
     f->wants_irq_window = f->wants_nmi_window = false;
@@ -60,8 +95,9 @@ static void load(struct vcpu *v)
         }
     }
     if (!s->has_news) return;
-    int vector = next_vector(v, &is_external);
     f->wants_cr8_exit = false;
+    if (f->uses_apic) lend_apic(v, s);
+    int vector = next_vector(v, &is_external);
     if (vector < 0) {
         s->has_news = false;
         lapic_next(x86_machine(v)->lapic, v->id, &f->wants_cr8_exit);
@@ -80,6 +116,7 @@ static void load(struct vcpu *v)
 static void save(struct vcpu *v)
 {
     struct x86_state *s = x86_state(v);
+    if (s->frame.apic.is_busy) take_apic_back(v, s);
     v->regs.mode = x86_code_bits(&s->frame) & 63;       /* for decode_insn */
     if (s->frame.cr8 == s->cr8_loaded) return;
     lapic_set_cr8(x86_machine(v)->lapic, v->id, (uint8_t)s->frame.cr8);
@@ -288,6 +325,7 @@ static enum exec_status serve(struct vcpu *v, const struct hw_exit *x, struct vm
     case X86_EXIT_XSETBV:     do_xsetbv(v);                                  break;
     case X86_EXIT_CR:         return do_cr(v, error);
     case X86_EXIT_SKIP:       x86_advance(v);                                break;
+    case X86_EXIT_EOI:        lapic_ended(x86_machine(v)->lapic, f->exit.vector);    break;
     case X86_EXIT_UNDEFINED:  x86_raise(f, X86_UD);                          break;
     case X86_EXIT_DENIED:     x86_raise_error(f, X86_GP, 0);                 break;
     case X86_EXIT_IRQ_WINDOW:                                                /* the next load delivers */

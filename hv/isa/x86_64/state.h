@@ -54,6 +54,7 @@ struct x86_state {
     uint8_t  cr8_loaded;                    /* what the APIC's TPR was at the last entry */
     bool     is_nmi_pending;
     bool     has_news;                      /* the interrupt chips may have something to deliver */
+    uint64_t lent_at;                       /* the APIC's count of INITs when its vectors went into the frame */
     struct x86_walk_memo walk[X86_WALKS];
     struct x86_insn_memo insn[X86_INSN_MEMOS];
 };
