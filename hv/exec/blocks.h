@@ -22,7 +22,7 @@ struct code_block {
     uint32_t mode, next, next_in_page;           /* chains */
     uint32_t source;                             /* index of the copy of its bytes */
     uint16_t source_bytes;
-    uint32_t samples;                            /* how often a budget ran out in it: its share of the instructions */
+    uint32_t samples;                            /* how often it was met when an engine looked: its share of the instructions */
     bool     crosses, is_stale;                  /* is_stale: its bytes have changed; never found again */
     uint64_t second_gpa;                         /* of the second page when it crosses */
 };

@@ -29,8 +29,8 @@ struct jit_code {
     uint32_t mode, guest_bytes, host_bytes;
     const uint8_t *guest, *host;
 };
-/* The blocks that ran most, hottest first; how many there are, `cap` at most. samples: how often the budget ran out in the block, which it does
- * once in some 100,000 instructions; *all: in any block. Of a running vCPU a glance: the bytes may be another block's by now. */
+/* The blocks that ran most, hottest first; how many there are, `cap` at most. samples: how often it was the block that ran when another 65,536
+ * instructions were over; *all: in any block. Of a running vCPU a glance: the bytes may be another block's by now. */
 struct jit_hot { struct jit_code code; uint64_t samples; };
 unsigned jit_hottest(const struct vcpu *v, struct jit_hot *out, unsigned cap, uint64_t *all);
 /* The newest one at pc. False: there is none. Own thread, or the vCPU is stopped. */

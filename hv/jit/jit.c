@@ -163,12 +163,15 @@ static void jit_drop(struct vcpu *v)
     blocks_drop(v, &j->blocks);
 }
 
+#define SAMPLE_INSNS (1 << 16)
+_Static_assert(SAMPLE_INSNS <= JIT_CHUNK_INSNS, "accesses fit the counts word");
 typedef uint64_t enter_fn(struct vcpu *v, const void *code);
 
 /* Runs code for at most a chunk of the budget. */
 static enum exec_left run_code(struct vcpu *v, struct jit *j, const void *code)
 {
-    int64_t chunk = v->budget < JIT_CHUNK_INSNS ? v->budget : JIT_CHUNK_INSNS;
+    if (j->until_sample <= 0) j->until_sample = SAMPLE_INSNS;
+    int64_t before = v->budget, chunk = before < j->until_sample ? before : j->until_sample;
     uint64_t *r = v->regs.slot;
     j->rest = v->budget - chunk;
     r[JIT_SLOT_COUNTS] = (uint64_t)(chunk - 1) << JIT_ACCESS_BITS;
@@ -176,6 +179,7 @@ static enum exec_left run_code(struct vcpu *v, struct jit *j, const void *code)
     enum exec_left why = (enum exec_left)((enter_fn *)(uintptr_t)(j->run + j->prologue.enter))(v, code);
     jit_merge_fp_flags(v, j);
     v->budget = j->rest + ((int64_t)r[JIT_SLOT_COUNTS] >> JIT_ACCESS_BITS) + 1;
+    j->until_sample -= before - v->budget;
     j->blocks.accesses += (r[JIT_SLOT_COUNTS] & ((1u << JIT_ACCESS_BITS) - 1)) + r[JIT_SLOT_EXCESS];
     return why;
 }
@@ -195,7 +199,7 @@ static void link_to(struct vcpu *v, struct jit *j, uint32_t link, const void *co
 
 #define HOT_SAMPLES 64
 
-/* The budget ran out at the end of a block, or on an indirect way to one: the more instructions run in a block, the more often. */
+/* The block that runs when so many instructions are over: the more instructions run in a block, the more often. */
 static void sample(struct jit *j, uint32_t n)
 {
     uint32_t samples = ++j->blocks.block[n].samples;
@@ -213,7 +217,7 @@ static enum exec_left enter(struct vcpu *v)
         enum exec_left why = run_code(v, j, code);
         uint32_t link = (uint32_t)v->regs.slot[JIT_SLOT_LINK];
         if (link) v->regs.pc = j->link[link].pc;
-        if (why == LEFT_BUDGET && link && (int64_t)v->regs.slot[JIT_SLOT_COUNTS] < 0) sample(j, j->link[link].block);
+        if (why == LEFT_BUDGET && link && j->until_sample <= 0) sample(j, j->link[link].block);
         if (why == LEFT_RESOLVE) {
             uint64_t flushes = j->blocks.flushes;
             j->stats.resolves++;

@@ -90,6 +90,7 @@ struct jit {
     uint8_t      *buffer;                   /* where a block is written before it goes to the code memory as a whole */
     struct jit_stats stats;
     struct jit_news news;
+    int64_t       until_sample;             /* instructions until the running block gets a sample */
 };
 #define JIT_PLACES (1u << 17)
 #define JIT_LINKS  (1u << 16)

@@ -122,7 +122,7 @@ TEST(the_hottest_block_is_known_with_its_code_and_told_once)
     uint64_t all;
     start(0, 0);
     GUEST_LOAD(&g, GUEST_CODE, rv_li(A0, 100), rv_addi(A1, A1, 1), rv_addi(A0, A0, -1), rv_bne(A0, ZERO, -8), rv_j(-16));
-    for (unsigned n = 0; n < 200; n++) CHECK(v->engine->run(v, 1001).status == EXEC_CONTINUE);
+    for (unsigned n = 0; n < 200; n++) CHECK(v->engine->run(v, 70001).status == EXEC_CONTINUE);
     unsigned count = jit_hottest(v, hot, ARRAY_COUNT(hot), &all);
     CHECK(count >= 1 && all > 150 && hot[0].samples > all / 2 && hot[0].code.pc == GUEST_CODE + 4);
     CHECK(hot[0].code.guest_bytes == 12 && load_le32(hot[0].code.guest) == rv_addi(A1, A1, 1) && hot[0].code.host_bytes > 12);
