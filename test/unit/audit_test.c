@@ -97,7 +97,16 @@ static bool xor_is_or(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, u
 {
     return good_binary(e, op == IR_XOR ? IR_OR : op, bits, d, a, b);
 }
-static void break_xor(struct jit_target *t) { good_binary = t->binary, t->binary = xor_is_or; }
+static bool (*good_binary_slot)(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a, unsigned b_slot);
+static bool xor_is_or_in_slot(struct emit *e, enum ir_op op, unsigned bits, uint8_t d, uint8_t a, unsigned b_slot)
+{
+    return good_binary_slot(e, op == IR_XOR ? IR_OR : op, bits, d, a, b_slot);
+}
+static void break_xor(struct jit_target *t)
+{
+    good_binary = t->binary, t->binary = xor_is_or;
+    if (t->binary_slot) good_binary_slot = t->binary_slot, t->binary_slot = xor_is_or_in_slot;
+}
 
 TEST(a_lowering_that_takes_xor_for_or_is_caught_and_shown)
 {
