@@ -152,12 +152,14 @@ static void add_audit(struct json *j, const struct vcpu *v)
         (unsigned long)v->stats.jit_compiles, (unsigned long)a.races, (unsigned long)a.skipped);
 }
 
-/* The hottest blocks: pc, samples, host code in hexadecimal. */
+/* The JIT's hottest blocks: pc, samples, host code in hexadecimal. */
 static void add_hot(struct json *j, const struct vcpu *v)
 {
     enum { MOST = 10, BYTES = 256 };
     static struct jit_hot hot[MOST];                         /* one asks at a time */
     uint64_t all;
+    struct jit_info info;
+    if (!jit_info_of(v, &info)) return;
     unsigned count = jit_hottest(v, hot, MOST, &all);
     add(j, ",\"hot_samples\":%lu,\"hot\":[", (unsigned long)all);
     for (unsigned n = 0; n < count; n++) {
