@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # x86_64.sh BUILD [slow] [WORD...] - guests of the host's own kind on x86_64: AMD-V in QEMU, VT-x and AMD-V in Bochs; the demo kernel, Linux,
 # firmware, other kernels, guests that mean ill beside a good one, refusals, lives. Only rows whose name has all WORDs; `slow` adds the rest of
-# the matrix. Ends in `N passed, N failed`. shows: R61 R63 R64 R67
+# the matrix. Ends in `N passed, N failed`. shows: R36 R61 R63 R64 R67
 set -u
 shopt -s extglob
 cd "$(dirname "$0")/../.." || exit 1
