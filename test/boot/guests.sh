@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # guests.sh [WORD...] - whole images with guests, on every machine and by every way in, through tools/boot.sh and judged by
 # its console and status. Only rows whose name has all WORDs; FULL=1: Linux does its whole work in every row, slow ones
-# (which WORDs may choose as well) included; JOBS=n: so many machines at a time. Ends in `N passed, N failed`. shows: R3 R42 R45
+# (which WORDs may choose as well) included; JOBS=n: so many machines at a time. On the interpreter where a row
+# does not say otherwise; MODE=jit turns that round. Ends in `N passed, N failed`. shows: R3 R42 R45
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 . test/boot/judge.sh
 PATH=$PATH:/usr/sbin # sfdisk
-export BUILD=${BUILD:-build} CMDLINE VCPUS
+export BUILD=${BUILD:-build} CMDLINE VCPUS MODE=${MODE:-interpreter}
 jobs=${JOBS:-$(nproc)}
 persist='console=ttyS0 hv.disk=keep:over-the-reboot hv.poweroff'
 

@@ -49,9 +49,9 @@ finisher_program() {
 
 # ---- the demo kernel, and the machine seen from M-mode ----------------------------------------------------------------
 for vcpus in 1 2 4 8; do
-    run "demo, $vcpus vCPUs" 0 "$demo/vm.conf" --vcpus $vcpus --cmdline autotest -- "riscv64: $vcpus harts?," DEMO-OK 'powered off'
+    run "demo, $vcpus vCPUs" 0 "$demo/vm.conf" --mode interpreter --vcpus $vcpus --cmdline autotest -- "riscv64: $vcpus harts?," DEMO-OK 'powered off'
 done
-run "demo, 8 vCPUs on one core" 0 "$demo/vm.conf" --vcpus 8 --cores 1 --cmdline autotest -- 'riscv64: 8 harts' DEMO-OK
+run "demo, 8 vCPUs on one core" 0 "$demo/vm.conf" --mode interpreter --vcpus 8 --cores 1 --cmdline autotest -- 'riscv64: 8 harts' DEMO-OK
 run "demo, ELF, no disk" 0 --kernel "$demo/kernel.elf" --memory 32M --cmdline autotest -- DEMO-OK
 typed "demo at the prompt" 0 "$demo/vm.conf" -- 'demo> ' 'help\r' 'switch the machine off' 'disk write 7 salve\r' 'demo> ' 'disk read 7\r' \
     'salve.*' 'trap ill\r' 'illegal' 'reboot\r' 'Type help' '' 'demo> ' 'poweroff\r' -- 'powered off'
@@ -90,7 +90,7 @@ ready() { echo "^GUEST-READY riscv64 $1 "; }
 work='^GUEST-WORK-OK'
 base=(--kernel "$linux/kernel" --initrd "$linux/initrd" --memory 128M)
 for vcpus in 1 2; do
-    run "linux, $vcpus vCPUs, whole workload" 0 "$linux/vm.conf" --vcpus $vcpus -- "$(ready $vcpus)" "$work" 'ok   blk' 'ok   rng' 'powered off'
+    run "linux, $vcpus vCPUs, whole workload" 0 "$linux/vm.conf" --mode interpreter --vcpus $vcpus -- "$(ready $vcpus)" "$work" 'ok   blk' 'ok   rng' 'powered off'
 done
 for vcpus in 1 2 4; do
     run "linux, JIT, $vcpus vCPUs, whole workload" 0 "$linux/vm.conf" --vcpus $vcpus --mode jit -- "$(ready $vcpus)" "$work" 'ok   blk' 'ok   rng' 'powered off'
@@ -134,7 +134,7 @@ for mode in sv39 sv48 sv57; do
 done
 typed "linux at the shell, 2 vCPUs" 0 "$linux/shell.conf" --vcpus 2 -- 'ends the guest' '\r' '# ' 'echo sal""ve $((6 * 7))\r' 'salve 42' 'poweroff -f\r' -- 'powered off'
 
-run "Debian's stock kernel, 2 vCPUs" 0 "$debian/vm.conf" --vcpus 2 -- "$(ready 2)" "$work" 'ok   rng' 'powered off'
+run "Debian's stock kernel, 2 vCPUs" 0 "$debian/vm.conf" --mode interpreter --vcpus 2 -- "$(ready 2)" "$work" 'ok   rng' 'powered off'
 for pair in no4lvl:sv39 no5lvl:sv48; do
     typed "Debian's stock kernel, ${pair%:*}" 0 --kernel "$debian/kernel" --initrd "$debian/initrd" --memory 256M --cmdline "console=ttyS0 ${pair%:*}" \
         -- 'ends the guest' '\r' '# ' 'grep mmu /proc/cpuinfo\r' "mmu.*: ${pair#*:}" 'poweroff -f\r' -- 'powered off'
@@ -143,6 +143,6 @@ done
 # ---- firmware --------------------------------------------------------------------------------------------------------
 run "OpenSBI starts Linux, 2 harts" 0 --firmware "$opensbi" "${base[@]}" --vcpus 2 --disk ram:16M --cmdline "console=ttyS0 hv.work=light hv.poweroff" \
     -- '^OpenSBI v' "$(ready 2)" "$work" 'powered off'
-typed "U-Boot answers version" 0 "$guests/uboot-riscv64/vm.conf" -- 'Hit any key' ' ' '=> ' 'version\r' 'U-Boot 20[0-9]+.*' 'poweroff\r' -- 'powered off'
-typed "OpenSBI starts U-Boot" 0 "$guests/opensbi-riscv64/vm.conf" -- '^OpenSBI v' '' 'Hit any key' ' ' '=> ' 'version\r' 'U-Boot 20[0-9]+.*' 'poweroff\r' -- 'powered off'
+typed "U-Boot answers version" 0 "$guests/uboot-riscv64/vm.conf" --mode interpreter -- 'Hit any key' ' ' '=> ' 'version\r' 'U-Boot 20[0-9]+.*' 'poweroff\r' -- 'powered off'
+typed "OpenSBI starts U-Boot" 0 "$guests/opensbi-riscv64/vm.conf" --mode interpreter -- '^OpenSBI v' '' 'Hit any key' ' ' '=> ' 'version\r' 'U-Boot 20[0-9]+.*' 'poweroff\r' -- 'powered off'
 finish
