@@ -19,6 +19,7 @@ cover() {
          !on { next }
          /^\[ *[0-9]+\.[0-9]+\] / && !/ (vm|memory|execution|device|snapshot)\.[a-z_]+ / { next }
          answered ~ /> (version|info (cpus|disks|time))$/ { if (!host++) print "(of this host)"; next }
+         answered ~ /> info exits/ && /^(host|budget) / { next }
          answered ~ /> info memory$/ { gsub(/[0-9]+/, "N") }
          { sub(/ +$/, ""); print }' |
     sed -E 's/^\[ *[0-9]+\.[0-9]+\]/[TIME]/
