@@ -173,6 +173,7 @@ lives() {
 
 one() {
     local name=$1 what=$2
+    CMDLINE=                                # no row's words are the next one's
     case $what in
     demo*)   boots "$name" demo-x86_64 0 'started by PVH' '^DEMO-OK' 'powered off' "other CPUs: $((VCPUS - 1))" ;;
     linux*)  CMDLINE='console=ttyS0 hv.work=light hv.poweroff'
