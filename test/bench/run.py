@@ -110,8 +110,10 @@ def main(arguments):
             rounds = int(value)
         elif word == "--only":
             only = value
+    if only and only not in ("kernel", "linux") and not any(only in k for k in KERNELS):
+        sys.exit(f"bench: no kernel is named {only}; there are {', '.join(KERNELS)}")
     if only != "linux":
-        kernels(build, rounds, only)
+        kernels(build, rounds, None if only == "kernel" else only)
     if not only or only == "linux":
         linux(build, rounds)
 
