@@ -55,10 +55,10 @@ static bool source_is_unchanged(struct vcpu *v, const struct blocks *bl, const s
     uint64_t first = HV_PAGE_BYTES - (b->gpa & (HV_PAGE_BYTES - 1));
     if (first > b->source_bytes) first = b->source_bytes;
     const void *p = gmem_slice(v->mmu.gmem, guest_phys_addr_make(b->gpa), first, ACCESS_EXECUTE);
-    if (!p || memcmp(p, copy, first)) return false;
+    if (!p || !gmem_equals_shared(p, copy, first)) return false;
     if (first == b->source_bytes) return true;
     p = gmem_slice(v->mmu.gmem, guest_phys_addr_make(b->second_gpa), b->source_bytes - first, ACCESS_EXECUTE);
-    return p && !memcmp(p, copy + first, b->source_bytes - first);
+    return p && gmem_equals_shared(p, copy + first, b->source_bytes - first);
 }
 
 /* A block that crosses pages is checked on every entry: its second page may be mapped elsewhere by now. */

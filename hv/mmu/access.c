@@ -247,7 +247,7 @@ bool mmu_fetch(struct mmu *m, guest_addr pc, uint8_t *out, unsigned cap_bytes, u
             *why = fault_bus(t.gpa, at, ACCESS_EXECUTE);
             return *got_bytes > 0;
         }
-        memcpy(out + *got_bytes, p, n);
+        gmem_copy_shared(out + *got_bytes, p, n);
         *got_bytes += n;
     }
     return true;

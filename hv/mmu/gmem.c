@@ -159,3 +159,32 @@ struct vm_error gmem_load(struct gmem *m, guest_phys_addr at, const void *in, ui
 {
     return copy(m, at, NULL, in, size_bytes, true);
 }
+
+/* The largest aligned piece at p. */
+static size_t load_piece(const void *p, size_t left, uint64_t *out)
+{
+    uintptr_t at = (uintptr_t)p;
+    if (left >= 8 && !(at & 7)) return *out = __atomic_load_n((const uint64_t *)p, __ATOMIC_RELAXED), 8;
+    if (left >= 4 && !(at & 3)) return *out = __atomic_load_n((const uint32_t *)p, __ATOMIC_RELAXED), 4;
+    if (left >= 2 && !(at & 1)) return *out = __atomic_load_n((const uint16_t *)p, __ATOMIC_RELAXED), 2;
+    return *out = __atomic_load_n((const uint8_t *)p, __ATOMIC_RELAXED), 1;
+}
+
+void gmem_copy_shared(void *out, const void *ram, size_t size_bytes)
+{
+    uint64_t piece;
+    for (size_t done = 0, n; done < size_bytes; done += n) {
+        n = load_piece((const char *)ram + done, size_bytes - done, &piece);
+        memcpy((char *)out + done, &piece, n);
+    }
+}
+
+bool gmem_equals_shared(const void *ram, const void *bytes, size_t size_bytes)
+{
+    uint64_t piece;
+    for (size_t done = 0, n; done < size_bytes; done += n) {
+        n = load_piece((const char *)ram + done, size_bytes - done, &piece);
+        if (memcmp((const char *)bytes + done, &piece, n)) return false;
+    }
+    return true;
+}

@@ -30,3 +30,8 @@ NODISCARD struct vm_error gmem_write_bulk(struct gmem *m, guest_phys_addr at, co
 /* For loaders: like gmem_write_bulk but fills ROM too. */
 NODISCARD struct vm_error gmem_load(struct gmem *m, guest_phys_addr at, const void *in, uint64_t size_bytes);
 bool  gmem_is_ram(const struct gmem *m, guest_phys_addr at, uint64_t size_bytes);
+/* Copies from a span of RAM that another hart or a device may be writing at this moment: each aligned piece is read once, as it
+ * was at some time. For instructions, whose bytes a guest may change under whoever decodes them. */
+void  gmem_copy_shared(void *out, const void *ram, size_t size_bytes);
+/* The same reading, compared. */
+bool  gmem_equals_shared(const void *ram, const void *bytes, size_t size_bytes);

@@ -10,7 +10,7 @@ $(BUILD)/hosted/unit-tsan: $(TSAN_UNIT_SRCS:%=$(BUILD)/obj/tsan/%.o) $(call objs
 	$(Q)$(CC_of_tsan) -pthread -fsanitize=thread -rdynamic -o $@ $(filter %.o,$^)
 
 .PHONY: test-tsan
-RUN_TSAN := TSAN_OPTIONS="suppressions=test/unit/tsan.supp exitcode=66" $(BUILD)/hosted/unit-tsan
+RUN_TSAN := TSAN_OPTIONS=exitcode=66 $(BUILD)/hosted/unit-tsan
 test-tsan: $(BUILD)/hosted/unit-tsan ## harts on several threads, under the thread sanitizer
 	$(Q)$(RUN_TSAN)
 	$(Q)UNIT_ENGINE=jit $(RUN_TSAN)

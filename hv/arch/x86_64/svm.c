@@ -17,6 +17,7 @@
 
 #define IO_MAP_PAGES  3
 #define MSR_MAP_PAGES 2
+#define CORE_PAGES    2                     /* the host's save area, the host's VMCB */
 
 struct svm_vcpu {
     struct hw_memory memory;                /* hwvirt.c's */
@@ -33,7 +34,8 @@ _Static_assert(sizeof(struct svm_vcpu) <= HV_PAGE_BYTES, "the VMCB is the second
 struct svm_core { uint64_t host_vmcb; uint64_t generation; uint32_t next_asid; bool needs_flush; };
 static struct svm_core cores[ARCH_MAX_CPUS];
 static uint32_t asid_count;
-static uint8_t *io_map, *msr_map;           /* the same for all guests; made with the first */
+static uint8_t *io_map, *msr_map;           /* the same for all guests; made with the first, as the next are */
+static uint8_t *core_pages;                 /* CORE_PAGES for each core */
 
 bool x86_64_svm_enter(uint64_t *slot, uint64_t vmcb, uint64_t host_vmcb, const uint32_t *request);
 
@@ -53,20 +55,17 @@ static const char *absence(void)
 
 /* ---- a core's own ---- */
 
-/* APM 15.4, 15.30.4. False: no memory. */
-static bool core_on(struct svm_core *c, const struct hw_memory *memory)
+/* APM 15.4, 15.30.4 */
+static void core_on(struct svm_core *c, unsigned core)
 {
-    if (c->host_vmcb) return true;
-    uint8_t *pages = memory->alloc(2, 1);   /* for ever */
-    if (!pages) return false;
-    memset(pages, 0, 2 * HV_PAGE_BYTES);
+    if (c->host_vmcb) return;
+    uint8_t *pages = core_pages + core * CORE_PAGES * HV_PAGE_BYTES;
     x86_64_wrmsr(MSR_EFER, x86_64_rdmsr(MSR_EFER) | EFER_SVME);
     x86_64_wrmsr(MSR_HSAVE_PA, (uint64_t)pages);
     c->host_vmcb = (uint64_t)(pages + HV_PAGE_BYTES);
     __asm__ volatile("vmsave %%rax" : : "a"(c->host_vmcb) : "memory");
     c->generation = 1;
     c->next_asid = 1;
-    return true;
 }
 
 /* An address space number is a vCPU's on one core for one state of its VM's tables. */
@@ -86,7 +85,7 @@ static void take_asid(struct svm_vcpu *v, struct svm_core *c, unsigned core)
     v->vm_generation = tables;
 }
 
-/* ---- maps ---- */
+/* ---- pages ---- */
 
 /* Two bits an MSR, in three ranges of 8,192 (APM 15.11): these are the guest's own, switched by VMLOAD and VMSAVE. */
 static void let_msr_pass(uint32_t msr)
@@ -95,13 +94,17 @@ static void let_msr_pass(uint32_t msr)
     msr_map[bit / 8] &= (uint8_t)~(3u << bit % 8);
 }
 
-static bool make_maps(const struct hw_memory *memory)
+/* For ever, and for every core at once: what a guest's life costs does not depend on where it ran. */
+static bool make_pages(const struct hw_memory *memory)
 {
     static const uint32_t own[] = { 0x174, 0x175, 0x176, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102 };
     if (io_map) return true;
-    uint8_t *pages = memory->alloc(IO_MAP_PAGES + MSR_MAP_PAGES, 1);       /* for ever */
+    unsigned of_cores = arch_cpu_count() * CORE_PAGES, of_maps = IO_MAP_PAGES + MSR_MAP_PAGES;
+    uint8_t *pages = memory->alloc(of_maps + of_cores, 1);
     if (!pages) return false;
-    memset(pages, 0xff, (IO_MAP_PAGES + MSR_MAP_PAGES) * HV_PAGE_BYTES);
+    memset(pages, 0xff, of_maps * HV_PAGE_BYTES);
+    memset(pages + of_maps * HV_PAGE_BYTES, 0, of_cores * HV_PAGE_BYTES);
+    core_pages = pages + of_maps * HV_PAGE_BYTES;
     msr_map = pages + IO_MAP_PAGES * HV_PAGE_BYTES;
     for (unsigned i = 0; i < ARRAY_COUNT(own); i++) let_msr_pass(own[i]);
     io_map = pages;
@@ -113,7 +116,7 @@ static const char *vcpu_init(struct hw_vcpu *hw, struct hw_vm *vm, unsigned id)
     struct svm_vcpu *v = (struct svm_vcpu *)hw;
     struct vmcb *b = vmcb_of(v);
     (void)id;
-    if (!make_maps(&vm->memory)) return "no memory for permission maps";
+    if (!make_pages(&vm->memory)) return "no memory to switch AMD-V on";
     v->vm = vm;
     b->exceptions = 1u << X86_DB | 1u << X86_AC | 1u << X86_MC;
     b->intercept_3 = VMCB_INTR | VMCB_NMI | VMCB_INIT | VMCB_RDPMC | VMCB_CPUID | VMCB_INVD | VMCB_HLT | VMCB_INVLPGA | VMCB_IOIO | VMCB_MSR |
@@ -330,10 +333,7 @@ static void run_guest(struct hw_vcpu *hw, const struct hw_run *run, struct hw_ex
     struct vmcb *b = vmcb_of(v);
     unsigned core = arch_cpu_id();
     struct svm_core *c = &cores[core];
-    if (!core_on(c, &v->vm->memory)) {
-        *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = "no memory to switch AMD-V on" };
-        return;
-    }
+    core_on(c, core);
     if (!v->state.is_loaded) {
         b->tsc_offset = x86_64_guest_tsc_offset(f);
         x86_64_guest_state_load(&v->state, f);

@@ -47,7 +47,8 @@ extern const uint8_t x86_64_vmx_exit[];
 struct vmx_core { bool is_on; uint64_t generation, unmaps; uint32_t next_vpid; };
 static struct vmx_core cores[ARCH_MAX_CPUS];
 static struct { uint32_t pin, proc, proc2, exit, entry; bool has_vpid, has_timer; unsigned timer_shift; } controls;
-static uint8_t *io_maps, *msr_map;          /* the same for all guests; made with the first */
+static uint8_t *io_maps, *msr_map;          /* the same for all guests; made with the first, as the next are */
+static uint8_t *core_pages;                 /* VMXON's, one for each core */
 static uint8_t *apic_msr_map;               /* of those whose APIC the CPU plays */
 static bool has_delivery;
 bool x86_64_vmx_has_tpr_shadow;
@@ -111,12 +112,10 @@ static const char *absence(void)
 /* ---- a core's own ---- */
 
 /* VMXON: 23.7. NULL: it worked. */
-static const char *core_on(struct vmx_core *c, const struct hw_memory *memory)
+static const char *core_on(struct vmx_core *c, unsigned core)
 {
     if (c->is_on) return NULL;
-    uint8_t *page = memory->alloc(1, 1);    /* for ever */
-    if (!page) return "no memory to switch VT-x on";
-    memset(page, 0, HV_PAGE_BYTES);
+    uint8_t *page = core_pages + core * HV_PAGE_BYTES;
     *(uint32_t *)page = (uint32_t)x86_64_rdmsr(MSR_BASIC) & 0x7fffffff;
     if (!(x86_64_rdmsr(MSR_FEATURE_CONTROL) & FEATURE_LOCKED)) x86_64_wrmsr(MSR_FEATURE_CONTROL, FEATURE_LOCKED | FEATURE_VMX);
     X86_64_WRITE_CR(0, X86_64_READ_CR(0) | x86_64_rdmsr(MSR_CR0_FIXED0));
@@ -124,10 +123,7 @@ static const char *core_on(struct vmx_core *c, const struct hw_memory *memory)
     uint64_t at = (uint64_t)page;
     bool failed;
     __asm__ volatile("vmxon %1" : "=@ccna"(failed) : "m"(at) : "memory");
-    if (failed) {
-        memory->free(page, 1);
-        return "the CPU refuses VMXON";
-    }
+    if (failed) return "the CPU refuses VMXON";
     c->is_on = true;
     c->next_vpid = VPID_COUNT;
     return NULL;
@@ -164,15 +160,19 @@ static void tag(struct vmx_vcpu *v, struct vmx_core *c, unsigned core)
 }
 
 /* ---- making a vCPU ---- */
-static bool make_maps(const struct hw_memory *memory)
+/* For ever, and for every core at once: what a guest's life costs does not depend on where it ran. */
+static bool make_pages(const struct hw_memory *memory)
 {
     /* read and write maps of both ranges, a kilobyte each: 24.6.9 */
     static const uint32_t own[] = { 0x174, 0x175, 0x176, 0xc0000081, 0xc0000082, 0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102 };
     if (io_maps) return true;
     static const uint32_t apic_writes[] = { 0x80b, 0x83f };          /* end of interrupt, self-IPI */
-    uint8_t *pages = memory->alloc(4, 1);   /* for ever */
+    enum { MAPS = 4 };
+    uint8_t *pages = memory->alloc(MAPS + arch_cpu_count(), 1);
     if (!pages) return false;
-    memset(pages, 0xff, 4 * HV_PAGE_BYTES);
+    memset(pages, 0xff, MAPS * HV_PAGE_BYTES);
+    core_pages = pages + MAPS * HV_PAGE_BYTES;
+    memset(core_pages, 0, arch_cpu_count() * HV_PAGE_BYTES);
     msr_map = pages + 2 * HV_PAGE_BYTES;
     apic_msr_map = pages + 3 * HV_PAGE_BYTES;
     for (unsigned i = 0; i < ARRAY_COUNT(own); i++) {
@@ -190,7 +190,7 @@ static const char *vcpu_init(struct hw_vcpu *hw, struct hw_vm *vm, unsigned id)
 {
     struct vmx_vcpu *v = (struct vmx_vcpu *)hw;
     (void)id;
-    if (!make_maps(&vm->memory)) return "no memory for permission maps";
+    if (!make_pages(&vm->memory)) return "no memory to switch VT-x on";
     v->vm = vm;
     v->core = UINT32_MAX;
     *(uint32_t *)((uint8_t *)v + HV_PAGE_BYTES) = (uint32_t)x86_64_rdmsr(MSR_BASIC) & 0x7fffffff;
@@ -429,7 +429,7 @@ static void run_guest(struct hw_vcpu *hw, const struct hw_run *run, struct hw_ex
     struct vmx_vcpu *v = (struct vmx_vcpu *)hw;
     struct x86_frame *f = run->frame;
     unsigned core = arch_cpu_id();
-    const char *why = core_on(&cores[core], &v->vm->memory);
+    const char *why = core_on(&cores[core], core);
     if (why) {
         *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = why };
         return;

@@ -243,10 +243,13 @@ static void enter(struct vcpu *v, uint64_t start, bool is_long)
     f->is_changed = true;
 }
 
+/* A multiboot kernel takes the first word for the image's name. */
 static struct vm_error load_cmdline(struct x86_machine *m)
 {
     const char *text = m->config.cmdline ? m->config.cmdline : "";
-    return put(m, X86_CMDLINE_AT, text, strlen(text) + 1);
+    const char *name = m->layout.entry == X86_ENTRY_MULTIBOOT ? "kernel " : "";
+    struct vm_error e = put(m, X86_CMDLINE_AT, name, strlen(name));
+    return vm_failed(e) ? e : put(m, X86_CMDLINE_AT + strlen(name), text, strlen(text) + 1);
 }
 
 static struct vm_error boot_linux(struct x86_machine *m, uint64_t rsdp)
