@@ -22,6 +22,8 @@ void     arch_start_cpus(void (*entry)(unsigned cpu));
 void     arch_cpu_relax(void);                      /* inside a spin loop */
 
 uint64_t arch_time_ns(void);                        /* monotonic since boot; the same on all cores within a microsecond */
+uint64_t arch_ticks(void);                          /* what it is made from: cheap, for differences on one core; may run ahead of memory accesses */
+uint64_t arch_ticks_ns(uint64_t ticks);             /* how long that is */
 uint64_t arch_wall_time_s(void);                    /* seconds since 1970 from RTC or host; 0: this machine has no clock */
 /* One-shot timer of this core; UINT64_MAX disarms. A deadline in the past fires at once. */
 void     arch_timer_set(uint64_t deadline_ns);

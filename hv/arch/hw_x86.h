@@ -3,8 +3,10 @@
  * VT-x. struct vcpu_regs.isa begins with it on every host, so that a guest's state has one form. The general registers are
  * slots 0..15 by their numbers in instructions (rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8..r15).
  * After an exit they, the segments, CR0 to CR8, EFER, RFLAGS and the event are here; of the rest (FPU, debug registers,
- * KERNEL_GS_BASE) the core has the truth until hw_vcpu_put. A HLT, CPUID, hypercall or port access without a string may leave the
- * segments and CRs as they were here before.
+ * KERNEL_GS_BASE) the core has the truth until hw_vcpu_put. Where is_partial is set, of the segments only the rights of CS are
+ * here, of the CRs CR8, CR4 after CPUID, CR0, CR3 and CR4 where the instruction has to be fetched (insn_bytes is 0), and nothing that
+ * is_changed stands for may be written: hw_vcpu_put first. So it may be after a HLT, CPUID, hypercall, port access without a string and an
+ * access to memory by 64-bit code, and never with the trap flag set.
  * "SDM" is Intel's manual (volume 3 unless said), "APM" AMD's (volume 2). */
 #pragma once
 #include "hv/arch/hwvirt.h"
@@ -56,13 +58,14 @@ struct x86_exit {
     uint8_t  insn_bytes;                    /* of the instruction, where the CPU tells; 0: decode it */
     uint16_t port;
     uint8_t  size_bytes;                    /* of the port access */
-    bool     is_in, is_string, is_repeated;
+    bool     is_in, is_string;
+    bool     is_operand;                    /* HW_EXIT_MEMORY: gpa is an operand's, and none of an entry in the guest's tables */
     uint8_t  vector;                        /* that ended */
     uint8_t  cr;                            /* which; X86_CR_UNKNOWN: decode the MOV */
     bool     is_cr_read;
     uint8_t  cr_slot;                       /* the general register of the move; 255: cr_value is what is written */
     uint64_t cr_value;
-    uint64_t code;                          /* the CPU's own number for the exit */
+    uint64_t code;                          /* of X86_EXIT_OTHER: the CPU's own number */
     uint32_t cpuid[4];                      /* what the host says to this leaf: eax, ebx, ecx, edx */
 };
 
@@ -86,6 +89,7 @@ struct x86_frame {
     bool     wants_irq_window, wants_nmi_window;    /* leave as soon as one could be taken */
     bool     wants_cr8_exit;                /* leave at a write to CR8 */
     bool     is_changed;                    /* something above but the events' fields was written: taken over at the entry */
+    bool     is_partial;                    /* see above */
     bool     offers_apic;                   /* each entry says whether the CPU could play the APIC below, */
     bool     uses_apic;                     /* and is told whether it does */
     struct x86_apic apic;

@@ -46,7 +46,7 @@ void hw_vm_destroy(struct hw_vm *vm);
 
 NODISCARD struct vm_error hw_vcpu_create(struct hw_vm *vm, unsigned id, struct hw_vcpu **out);
 void hw_vcpu_destroy(struct hw_vcpu *v);
-/* Runs the guest until it leaves, and says why in all of *out. Interrupts of the host are taken before this returns. It does not enter when *request is
+/* Runs the guest until it leaves, and says why in *out: its kind, and what that kind has. Interrupts of the host are taken before this returns. It does not enter when *request is
  * not 0, and an interrupt that comes between that look and the entry ends the entry at once. The vCPU may be on another core each time. */
 void hw_vcpu_run(struct hw_vcpu *v, const struct hw_run *run, struct hw_exit *out);
 /* All of the guest's state is in the frame and the slots, and nothing of it on this core: before anybody else looks at it or changes it,

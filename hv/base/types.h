@@ -9,6 +9,7 @@
 #define NODISCARD   __attribute__((warn_unused_result))
 #define NORETURN    __attribute__((noreturn))
 #define NOINLINE    __attribute__((noinline))              /* seldom called: it shall not burden its caller */
+#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define ALIGNED(n)  __attribute__((aligned(n)))
 #define likely(x)   __builtin_expect(!!(x), 1)

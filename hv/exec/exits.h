@@ -13,7 +13,7 @@ enum exit_reason { EXIT_BUDGET, EXIT_HOST, EXIT_INTERRUPT, EXIT_HALTED, EXIT_HYP
 
 struct vcpu_exits {
     struct event_count reason[EXIT_REASON_COUNT];
-    struct event_count native[EXITS_NATIVE];             /* of hardware: each exit, also those that were served at once; time: until that was done */
+    struct tick_count  native[EXITS_NATIVE];             /* of hardware: each exit, also those that were served at once; time: until that was done */
     struct event_count hypercall[EXITS_HYPERCALLS];      /* by the machine's number; time: until it was served */
     uint64_t           irq[EXITS_IRQS];                  /* interrupts taken, by cause */
     uint64_t           fault[FAULT_KIND_COUNT];          /* delivered to the guest */
@@ -23,6 +23,11 @@ struct vcpu_exits {
 _Static_assert(sizeof(struct vcpu_exits) % sizeof(uint64_t) == 0, "may be summed word by word");
 
 /* One more; other threads may be reading. */
+static inline void exit_count_ticks(struct tick_count *c, uint64_t ticks)
+{
+    __atomic_store_n(&c->count, c->count + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->ticks, c->ticks + ticks, __ATOMIC_RELAXED);
+}
 static inline void exit_count(uint64_t *counter) { __atomic_store_n(counter, *counter + 1, __ATOMIC_RELAXED); }
 static inline void exit_count_timed(struct event_count *c, uint64_t ns)
 {

@@ -97,14 +97,14 @@ static void store_ram(void *p, unsigned size_bytes, uint64_t v)
 struct vm_error mmu_device_access(struct mmu *m, guest_phys_addr gpa, unsigned size_bytes, enum access_type how, uint64_t *value)
 {
     if (unlikely(m->watch)) return m->watch->device(m->watch, m, gpa, size_bytes, how, value);
-    struct mmio_region *r = mmio_find(m->bus, gpa);
+    struct mmio_region *r = mmu_find_device(m, gpa);
     if (!r || !m->devices) return mmio_access_in(r, gpa, size_bytes, how, value);
     struct device_count *d = &m->devices[r - m->bus->region];
-    struct event_count *c = how == ACCESS_WRITE ? &d->write : &d->read;
-    uint64_t start = arch_time_ns();
+    struct tick_count *c = how == ACCESS_WRITE ? &d->write : &d->read;
+    uint64_t start = arch_ticks();
     struct vm_error e = mmio_access_in(r, gpa, size_bytes, how, value);
     count(&c->count);
-    __atomic_store_n(&c->time_ns, c->time_ns + (arch_time_ns() - start), __ATOMIC_RELAXED);
+    __atomic_store_n(&c->ticks, c->ticks + (arch_ticks() - start), __ATOMIC_RELAXED);
     return e;
 }
 

@@ -87,17 +87,22 @@ struct vm_error mmio_check(const struct mmio_region *r, guest_phys_addr at, unsi
     return VM_SUCCESS;
 }
 
-struct vm_error mmio_access_in(struct mmio_region *r, guest_phys_addr at, unsigned size_bytes, enum access_type how, uint64_t *value)
+struct vm_error mmio_access_at(struct mmio_region *r, uint64_t offset, unsigned size_bytes, enum access_type how, uint64_t *value)
 {
-    struct vm_error e = mmio_check(r, at, size_bytes);
-    if (vm_failed(e)) return e;
-    uint64_t offset = at.v - r->base.v, read = 0;
+    struct vm_error e;
+    uint64_t read = 0;
     spin_lock(&r->lock);
     if (how == ACCESS_READ) e = r->ops->read(r->dev, offset, size_bytes, &read);
     else e = r->ops->write(r->dev, offset, size_bytes, low_bytes(*value, size_bytes));
     spin_unlock(&r->lock);
     if (how == ACCESS_READ) *value = low_bytes(read, size_bytes);
     return e;
+}
+
+struct vm_error mmio_access_in(struct mmio_region *r, guest_phys_addr at, unsigned size_bytes, enum access_type how, uint64_t *value)
+{
+    struct vm_error e = mmio_check(r, at, size_bytes);
+    return vm_failed(e) ? e : mmio_access_at(r, at.v - r->base.v, size_bytes, how, value);
 }
 
 struct vm_error mmio_access(struct mmio_bus *bus, guest_phys_addr at, unsigned size_bytes, enum access_type how, uint64_t *value)

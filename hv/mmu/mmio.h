@@ -48,6 +48,7 @@ NODISCARD bool            mmio_write(struct mmio_bus *bus, guest_phys_addr at, u
 NODISCARD struct vm_error mmio_check(const struct mmio_region *r, guest_phys_addr at, unsigned size_bytes);
 /* The same with the reason: Memory(InvalidAddress) for nothing there, Memory(Alignment) for a size or an alignment that
  * the region does not take, else the device's own error. how: ACCESS_READ or ACCESS_WRITE. `in`: r is what mmio_find said. */
+NODISCARD struct vm_error mmio_access_at(struct mmio_region *r, uint64_t offset, unsigned size_bytes, enum access_type how, uint64_t *value);   /* was checked */
 NODISCARD struct vm_error mmio_access_in(struct mmio_region *r, guest_phys_addr at, unsigned size_bytes, enum access_type how, uint64_t *value);
 NODISCARD struct vm_error mmio_access(struct mmio_bus *bus, guest_phys_addr at, unsigned size_bytes, enum access_type how, uint64_t *value);
 /* Gives each device that wants it a chance to work; the bus is frozen. */

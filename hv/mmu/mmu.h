@@ -39,7 +39,8 @@ struct mmu_stats { uint64_t tlb_hits, tlb_misses, mem_accesses, walks, refills, 
 
 /* How often, and for how long. */
 struct event_count { uint64_t count, time_ns; };
-struct device_count { struct event_count read, write; };
+struct tick_count { uint64_t count, ticks; };           /* of arch_ticks: what is counted on every exit */
+struct device_count { struct tick_count read, write; };
 
 struct tlb2;                                            /* second level, mmu room's secret */
 struct mmu {
@@ -54,6 +55,7 @@ struct mmu {
     void             *owner;                            /* the vCPU, for the walker */
     struct gmem      *gmem;
     struct mmio_bus  *bus;
+    struct mmio_region *last_device;                    /* that was found; NULL: none yet */
     struct mmu_stats  stats;
     struct tlb2      *second;
     struct tlb_entry (*table)[MMU_TLB_ENTRIES];         /* [MMU_CONTEXTS] */
@@ -91,6 +93,15 @@ NODISCARD void *mmu_atomic(struct mmu *m, guest_addr at, unsigned size_bytes, en
 NODISCARD bool mmu_fetch(struct mmu *m, guest_addr pc, uint8_t *out, unsigned cap_bytes, unsigned *got_bytes,
                          guest_phys_addr *gpa, struct fault *why);
 
+/* mmio_find, and mostly it is the same one again: mapped devices never move. */
+static inline struct mmio_region *mmu_find_device(struct mmu *m, guest_phys_addr gpa)
+{
+    struct mmio_region *r = m->last_device;
+    if (likely(r && gpa.v - r->base.v < r->size_bytes)) return r;
+    r = mmio_find(m->bus, gpa);
+    if (r) m->last_device = r;
+    return r;
+}
 /* One device access at a guest-physical address, counted as the vCPU's. Errors are mmio_access's. */
 NODISCARD struct vm_error mmu_device_access(struct mmu *m, guest_phys_addr gpa, unsigned size_bytes, enum access_type how, uint64_t *value);
 

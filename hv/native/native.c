@@ -71,40 +71,51 @@ static struct exec_result leave(struct vcpu *v, struct turn *t, enum exec_status
     return (struct exec_result){ .status = status, .stats = t->stats, .next_pc = guest_addr_make(v->regs.pc), .error = t->error };
 }
 
+/* RAM that the guest does not have yet, else what the guest's architecture makes of it. */
+static enum exec_status serve_memory(struct vcpu *v, struct turn *t, const struct hw_exit *x)
+{
+    if (!give_memory(v, x, &t->error)) return t->ops->exit(v, x, &t->error);
+    count_up(&v->mmu.stats.walks, 1);
+    return vm_failed(t->error) ? EXEC_FAILED : EXEC_CONTINUE;
+}
+
+static NOINLINE enum exec_status serve_other(struct turn *t, const struct hw_exit *x)
+{
+    if (x->kind == HW_EXIT_STEP) t->stats.executed_insns++;
+    if (x->kind != HW_EXIT_FAILED) return EXEC_CONTINUE;
+    t->error = vm_error_because(VM_CORE_INTERNAL, x->failure);
+    return EXEC_FAILED;
+}
+
 /* Enters once and serves the exit. */
-static enum exec_status enter(struct vcpu *v, struct turn *t)
+static ALWAYS_INLINE enum exec_status enter(struct vcpu *v, struct turn *t)
 {
     const struct native_ops *ops = t->ops;
     struct hw_exit x;
-    enum exec_status status = EXEC_CONTINUE;
+    enum exec_status status;
     ops->load(v);
     hw_vcpu_run(v->engine_state, &t->run, &x);
+    uint64_t left = arch_ticks();
     ops->save(v);
-    uint64_t left_ns = arch_time_ns();
-    struct event_count *kind = &v->exits.native[ops->exit_kind(v, &x)];
-    switch (x.kind) {
-    case HW_EXIT_HOST:
-        break;
-    case HW_EXIT_STEP:
-        t->stats.executed_insns++;
-        break;
-    case HW_EXIT_MEMORY:
-        if (give_memory(v, &x, &t->error)) {
-            count_up(&v->mmu.stats.walks, 1);
-            status = vm_failed(t->error) ? EXEC_FAILED : EXEC_CONTINUE;
-            break;
-        }
-        /* fall through */
-    case HW_EXIT_GUEST:
-        status = ops->exit(v, &x, &t->error);
-        break;
-    case HW_EXIT_FAILED:
-        t->error = vm_error_because(VM_CORE_INTERNAL, x.failure);
-        status = EXEC_FAILED;
-        break;
-    }
-    exit_count_timed(kind, arch_time_ns() - left_ns);
+    struct tick_count *kind = &v->exits.native[ops->exit_kind(v, &x)];
+    if (x.kind == HW_EXIT_GUEST) status = ops->exit(v, &x, &t->error);
+    else if (x.kind == HW_EXIT_MEMORY) status = serve_memory(v, t, &x);
+    else status = serve_other(t, &x);
+    exit_count_ticks(kind, arch_ticks() - left);
     return status;
+}
+
+/* What others asked for. True: it is done, and the guest goes on. */
+static bool obey(struct vcpu *v, uint32_t request)
+{
+    if (request & VCPU_REQUEST_FENCE) {
+        __atomic_fetch_and(&v->request, ~(uint32_t)VCPU_REQUEST_FENCE, __ATOMIC_ACQ_REL);
+        vcpu_fence_obey(v);
+        return true;
+    }
+    if (request & ~(uint32_t)VCPU_REQUEST_IRQ) return false;
+    __atomic_fetch_and(&v->request, ~(uint32_t)VCPU_REQUEST_IRQ, __ATOMIC_ACQ_REL);
+    return true;
 }
 
 /* Exits that need nobody else are served here; budget is the host's affair: a timer ends the turn. */
@@ -112,19 +123,18 @@ static struct exec_result run(struct vcpu *v, uint64_t budget_insns)
 {
     struct turn t = begin(v);
     (void)budget_insns;
+    t.run.is_step = v->breaks && v->breaks->count;       /* they stay as they are while it runs */
+    if (!t.run.is_step) v->is_past_break = false;
     for (;;) {
         uint32_t request = __atomic_load_n(&v->request, __ATOMIC_ACQUIRE);
-        if (request & VCPU_REQUEST_FENCE) {
-            __atomic_fetch_and(&v->request, ~(uint32_t)VCPU_REQUEST_FENCE, __ATOMIC_ACQ_REL);
-            vcpu_fence_obey(v);
-            continue;
+        if (request) {
+            if (obey(v, request)) continue;
+            return leave(v, &t, request & VCPU_REQUEST_EXIT ? EXEC_OK : EXEC_CONTINUE);
         }
-        if (request & VCPU_REQUEST_EXIT) return leave(v, &t, EXEC_OK);
-        if (request & ~(uint32_t)VCPU_REQUEST_IRQ) return leave(v, &t, EXEC_CONTINUE);
-        if (request) __atomic_fetch_and(&v->request, ~(uint32_t)VCPU_REQUEST_IRQ, __ATOMIC_ACQ_REL);
-        t.run.is_step = v->breaks && v->breaks->count;
-        if (t.run.is_step && !v->is_past_break && breakpoints_have(v->breaks, guest_addr_make(v->regs.pc))) return leave(v, &t, EXEC_BREAKPOINT);
-        v->is_past_break = false;
+        if (t.run.is_step) {
+            if (!v->is_past_break && breakpoints_have(v->breaks, guest_addr_make(v->regs.pc))) return leave(v, &t, EXEC_BREAKPOINT);
+            v->is_past_break = false;
+        }
         enum exec_status status = enter(v, &t);
         if (status != EXEC_CONTINUE) return leave(v, &t, status);
     }

@@ -25,6 +25,10 @@ static void add_row(struct rows *r, const char *reason, const char *detail, stru
     if (r->count < r->cap) r->out[r->count] = (struct vm_exit_row){ reason, detail, c.count, c.time_ns };
     r->count++;
 }
+static void add_ticks(struct rows *r, const char *reason, const char *detail, struct tick_count c)
+{
+    add_row(r, reason, detail, (struct event_count){ c.count, arch_ticks_ns(c.ticks) });
+}
 static void add_count(struct rows *r, const char *reason, const char *detail, uint64_t count)
 {
     add_row(r, reason, detail, (struct event_count){ count, 0 });
@@ -45,11 +49,11 @@ static void add_rows(const struct vm *vm, const struct vcpu_exits *x, struct row
     const char *name;
     for (unsigned i = 0; i < EXIT_REASON_COUNT; i++) add_row(r, reason[i], "", x->reason[i]);
     const struct native_ops *native = vm->ops->isa->native;
-    for (unsigned i = 0; native && i < EXITS_NATIVE && (name = native->exit_name(i)); i++) add_row(r, "exit", name, x->native[i]);
+    for (unsigned i = 0; native && i < EXITS_NATIVE && (name = native->exit_name(i)); i++) add_ticks(r, "exit", name, x->native[i]);
     for (unsigned i = 0; i < EXITS_HYPERCALLS && (name = vm->ops->hypercall_name(i)); i++) add_row(r, "hypercall", name, x->hypercall[i]);
     for (unsigned i = 0; i < vm->bus.count; i++) {
-        add_row(r, "mmio-read", vm->device_name[i], x->device[i].read);
-        add_row(r, "mmio-write", vm->device_name[i], x->device[i].write);
+        add_ticks(r, "mmio-read", vm->device_name[i], x->device[i].read);
+        add_ticks(r, "mmio-write", vm->device_name[i], x->device[i].write);
     }
     for (unsigned i = 0; i < FAULT_KIND_COUNT; i++) add_count(r, "fault", fault_kind_name((enum fault_kind)i), x->fault[i]);
     for (unsigned i = 0; i < EXITS_IRQS; i++) {

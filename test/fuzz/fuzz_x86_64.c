@@ -66,7 +66,7 @@ static void leave(unsigned cpu)
     v->regs.slot[input_number(1) & 15] = 0xfee00000 + (input_number(2) & 0xfff);
     struct hw_exit x = { .kind = how & 32 ? HW_EXIT_GUEST : HW_EXIT_MEMORY, .gpa = { 0xfee00000 }, .how = how & 64 ? ACCESS_WRITE : ACCESS_READ };
     f->exit = (struct x86_exit){ .kind = (enum x86_exit_kind)(input_number(1) % X86_EXIT_COUNT), .port = (uint16_t)input_number(2), .is_in = how & 1,
-                                 .size_bytes = (uint8_t)(1u << (how >> 1) % 3), .is_string = how & 128, .is_repeated = how & 4, .cr = X86_CR_UNKNOWN };
+                                 .size_bytes = (uint8_t)(1u << (how >> 1) % 3), .is_string = how & 128, .cr = X86_CR_UNKNOWN };
     w->out_length = 0;
     w->powered = 0;
     enum exec_status s = X86_NATIVE.exit(v, &x, &error);

@@ -11,7 +11,7 @@ $(NATIVE_X86_64_PROGRAMS): $(BUILD)/test/native/%-x86_64: test/native/%_x86_64.c
 NATIVE_X86_64 := x86_64 guest-demo-riscv64 guest-demo-x86_64 guest-linux-x86_64 guest-seabios-x86_64 guest-memtest-x86_64 guest-xen-x86_64 $(NATIVE_X86_64_PROGRAMS)
 .PHONY: native-x86_64-tools test-native-x86_64 test-native-x86_64-all
 native-x86_64-tools:
-	$(Q)tools/need.sh qemu-system-x86_64 bochs grub-mkrescue xorriso mtools grub-pc-bin objcopy
+	$(Q)tools/need.sh qemu-system-x86_64 bochs grub-mkrescue xorriso mtools grub-pc-bin objcopy cpio python3
 test-native-x86_64: native-x86_64-tools $(NATIVE_X86_64)  ## x86_64 guests on AMD-V and VT-x: CPUs, ways in, hostile ones, refusals; ONLY='words' picks rows
 	$(Q)test/native/x86_64.sh $(BUILD) $(ONLY)
 test-native-x86_64-all: native-x86_64-tools $(NATIVE_X86_64) guest-debian-x86_64  ## the same, the whole matrix

@@ -52,6 +52,7 @@ AMD-V q35 hostile guests, 1 core       | CORES=1                                
 AMD-V q35 steps, breakpoint, registers |                                                    | steps
 VT-x Bochs steps, breakpoint, registers | EMULATOR=bochs CORES=1                            | steps slow
 AMD-V q35 lives                        |                                                    | lives
+AMD-V q35 round trips within their marks |                                                  | trips
 refusal: no AMD-V                      | CPU=qemu64,-svm                                    | refused:neither AMD-V nor VT-x
 refusal: no AMD-V, mode auto           | CPU=qemu64,-svm MODE=auto                          | refused:neither AMD-V nor VT-x
 refusal: AMD-V without nested paging   | CPU=qemu64,+svm                                    | refused:no nested paging
@@ -171,6 +172,14 @@ lives() {
     fi
 }
 
+# Counted, not timed: the same on every run.
+trips() {
+    local status=0
+    test/bench/native.py "$BUILD" --check --host x86_64 > "$out" 2>&1 || status=$?
+    [ "$status" = 0 ] || { fail "$1" "status $status"; return; }
+    judge "$1" '^hypercall +[0-9]+' '^mmio-virtio +[0-9]+'
+}
+
 one() {
     local name=$1 what=$2
     CMDLINE=                                # no row's words are the next one's
@@ -192,6 +201,7 @@ one() {
     hostile*) hostile "$name" ;;
     steps*)  steps "$name" ;;
     lives)   lives "$name" ;;
+    trips)   trips "$name" ;;
     refused:*) what=${what% slow}
              VCPUS=1 boots "$name" demo-x86_64 1 "hardware virtualization (here|alone): .*${what#refused:}" ;;
     esac

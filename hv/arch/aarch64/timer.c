@@ -43,6 +43,9 @@ void     aarch64_timer_quiet(void) { control(0); }
 
 uint64_t arch_time_ns(void) { return (uint64_t)((unsigned __int128)(count() - boot_count) * ns_per_tick_q32 >> 32); }
 
+uint64_t arch_ticks(void)                   { return count(); }
+uint64_t arch_ticks_ns(uint64_t ticks)      { return (uint64_t)((unsigned __int128)ticks * ns_per_tick_q32 >> 32); }
+
 uint64_t aarch64_timer_count_at(uint64_t time_ns) { return boot_count + (uint64_t)((unsigned __int128)time_ns * ticks_per_ns_q32 >> 32); }
 
 void arch_timer_set(uint64_t deadline_ns)

@@ -35,6 +35,9 @@ void     arch_cpu_relax(void)             { sched_yield(); }
 void     arch_irq_handler(arch_irq_fn *h) { __atomic_store_n(&handler, h, __ATOMIC_RELEASE); }
 const char *arch_name(void)               { return "hosted"; }
 
+uint64_t arch_ticks(void)               { return arch_time_ns(); }
+uint64_t arch_ticks_ns(uint64_t ticks)  { return ticks; }
+
 uint64_t arch_time_ns(void)
 {
     struct timespec t;

@@ -41,7 +41,7 @@ uint64_t       x86_64_stage2_find(const struct hw_vm *vm, uint64_t gpa);
 struct hw_state { bool is_loaded; };
 void x86_64_guest_state_load(struct hw_state *s, struct x86_frame *f);
 void x86_64_guest_state_save(struct hw_state *s, struct x86_frame *f);
-void x86_64_guest_xcr0(struct x86_frame *f);            /* after each exit: what the guest has */
+void x86_64_guest_xcr0(struct x86_frame *f);            /* what the guest has, while it is on this core */
 void x86_64_guest_set_xcr0(const struct x86_frame *f);
 /* What to add to this core's TSC to get the guest's. */
 uint64_t x86_64_guest_tsc_offset(const struct x86_frame *f);

@@ -8,7 +8,6 @@
     .type x86_64_svm_enter, @function
 x86_64_svm_enter:
     push %rbp
-    mov  %rsp, %rbp
     push %rbx
     push %r12
     push %r13
@@ -56,9 +55,6 @@ x86_64_svm_enter:
     mov  %r15, 0x78(%rax)
     stgi
     mov  $1, %eax
-    jmp  2f
-1:  stgi
-    xor  %eax, %eax
 2:  add  $16, %rsp
     pop  %r15
     pop  %r14
@@ -67,5 +63,8 @@ x86_64_svm_enter:
     pop  %rbx
     pop  %rbp
     ret
+1:  stgi
+    xor  %eax, %eax
+    jmp  2b
     .size x86_64_svm_enter, . - x86_64_svm_enter
     .section .note.GNU-stack, "", @progbits

@@ -29,6 +29,14 @@ uint64_t arch_time_ns(void)
     return (int64_t)ticks < 0 ? 0 : scale(ticks, ns_scale);
 }
 
+uint64_t arch_ticks(void)
+{
+    uint32_t low, high;
+    __asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+    return low | (uint64_t)high << 32;
+}
+uint64_t arch_ticks_ns(uint64_t ticks) { return scale(ticks, ns_scale); }
+
 uint64_t x86_64_ticks_at(uint64_t ns) { return scale(ns, tsc_scale) + tsc_start + (uint64_t)x86_64_self()->skew_ticks; }
 
 void x86_64_delay_us(uint64_t us)

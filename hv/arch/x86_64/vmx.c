@@ -417,11 +417,11 @@ static void read_little(struct vmx_vcpu *v, const struct hw_run *run)
 /* With the guest's own trap flag set an instruction that is stepped over changes debug registers: not then. */
 static bool is_little(const struct x86_frame *f, const struct hw_exit *out)
 {
-    const struct x86_exit *x = &f->exit;
+    const uint32_t kinds = 1u << X86_EXIT_CPUID | 1u << X86_EXIT_HLT | 1u << X86_EXIT_HYPERCALL | 1u << X86_EXIT_IRQ_WINDOW | 1u << X86_EXIT_PORT;
     if (f->rflags & RFLAGS_TF) return false;
-    if (out->kind == HW_EXIT_HOST) return true;
-    if (out->kind != HW_EXIT_GUEST) return false;
-    return x->kind == X86_EXIT_HLT || x->kind == X86_EXIT_HYPERCALL || x->kind == X86_EXIT_IRQ_WINDOW || (x->kind == X86_EXIT_PORT && !x->is_string);
+    if (out->kind == HW_EXIT_GUEST) return kinds >> f->exit.kind & 1 && !f->exit.is_string;
+    if (out->kind == HW_EXIT_MEMORY) return f->efer & EFER_LMA && f->segment[X86_CS].rights & X86_RIGHTS_L;
+    return out->kind == HW_EXIT_HOST;
 }
 
 static void run_guest(struct hw_vcpu *hw, const struct hw_run *run, struct hw_exit *out)
@@ -465,7 +465,9 @@ static void run_guest(struct hw_vcpu *hw, const struct hw_run *run, struct hw_ex
     keep_event(f);
     f->exit.kind = X86_EXIT_OTHER;
     x86_64_vmx_explain(v, run, out);
-    if (!is_little(f, out)) x86_64_vmx_give_frame(v, f);
+    f->is_partial = is_little(f, out);
+    if (!f->is_partial) x86_64_vmx_give_frame(v, f);
+    else if (out->kind == HW_EXIT_MEMORY || f->exit.kind == X86_EXIT_CPUID) x86_64_vmx_give_crs(v, f);
 }
 
 static void put(struct hw_vcpu *hw, const struct hw_run *run)
@@ -474,6 +476,8 @@ static void put(struct hw_vcpu *hw, const struct hw_run *run)
     struct x86_frame *f = run->frame;
     if (!v->state.is_loaded) return;
     if (!f->is_changed) x86_64_vmx_give_frame(v, f);
+    f->is_partial = false;
+    x86_64_guest_xcr0(f);
     save_registers(f);
     x86_64_guest_state_save(&v->state, f);
     clear(v);

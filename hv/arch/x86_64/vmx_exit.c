@@ -6,6 +6,7 @@
 #define DR6_BS      (1ull << 14)
 #define DR6_DETAILS 0xe00fu
 #define UNUSABLE    (1u << 16)
+#define OPERAND     0x180u                  /* of a qualification: there is a linear address, and gpa is its translation: table 27-7 */
 #define NMI_UNBLOCKED (1u << 12)
 
 /* ---- frame and VMCS ---- */
@@ -53,6 +54,13 @@ void x86_64_vmx_take_frame(struct vmx_vcpu *v, const struct x86_frame *f)
     X86_64_WRITE_CR(2, f->cr2);
 }
 
+void x86_64_vmx_give_crs(struct vmx_vcpu *v, struct x86_frame *f)
+{
+    f->cr0 = (vmx_read(VMCS_GUEST_CR0) & ~VMX_CR0_MASK) | (v->cr0_shadow & VMX_CR0_MASK);
+    f->cr4 = (vmx_read(VMCS_GUEST_CR4) & VMX_CR4_FREE) | (v->cr4_shadow & ~VMX_CR4_FREE);
+    f->cr3 = vmx_read(VMCS_GUEST_CR3);
+}
+
 void x86_64_vmx_give_frame(struct vmx_vcpu *v, struct x86_frame *f)
 {
     for (unsigned i = 0; i < ARRAY_COUNT(order); i++) {
@@ -66,9 +74,7 @@ void x86_64_vmx_give_frame(struct vmx_vcpu *v, struct x86_frame *f)
     f->segment[X86_GDTR].limit = (uint32_t)vmx_read(VMCS_GUEST_GDTR_LIMIT);
     f->segment[X86_IDTR].base = vmx_read(VMCS_GUEST_IDTR_BASE);
     f->segment[X86_IDTR].limit = (uint32_t)vmx_read(VMCS_GUEST_IDTR_LIMIT);
-    f->cr0 = (vmx_read(VMCS_GUEST_CR0) & ~VMX_CR0_MASK) | (v->cr0_shadow & VMX_CR0_MASK);
-    f->cr4 = (vmx_read(VMCS_GUEST_CR4) & VMX_CR4_FREE) | (v->cr4_shadow & ~VMX_CR4_FREE);
-    f->cr3 = vmx_read(VMCS_GUEST_CR3);
+    x86_64_vmx_give_crs(v, f);
     f->cr2 = X86_64_READ_CR(2);
     f->dr7 = vmx_read(VMCS_GUEST_DR7);
     f->sysenter_cs = vmx_read(VMCS_GUEST_SYSENTER_CS);
@@ -135,26 +141,29 @@ static void exit_port(struct x86_exit *x)
     x->size_bytes = (uint8_t)((q & 7) + 1);
     x->is_in = q >> 3 & 1;
     x->is_string = q >> 4 & 1;
-    x->is_repeated = q >> 5 & 1;
 }
 
 static void exit_memory(struct x86_frame *f, struct hw_exit *out)
 {
     uint64_t q = vmx_read(VMCS_QUALIFICATION);
     if (q & NMI_UNBLOCKED && !(f->event & X86_EVENT_VALID)) f->is_nmi_blocked = true;       /* the IRET comes again */
+    f->exit.is_operand = (q & OPERAND) == OPERAND && !(f->event & X86_EVENT_VALID);
     out->kind = HW_EXIT_MEMORY;
     out->gpa.v = vmx_read(VMCS_GPA);
     out->how = q & 2 ? ACCESS_WRITE : q & 4 ? ACCESS_EXECUTE : ACCESS_READ;
 }
 
-static const struct { uint8_t reason, kind; } plain_exits[] = {
-    { VMX_REASON_TRIPLE_FAULT, X86_EXIT_SHUTDOWN }, { VMX_REASON_IRQ_WINDOW, X86_EXIT_IRQ_WINDOW }, { VMX_REASON_NMI_WINDOW, X86_EXIT_NMI_WINDOW },
-    { VMX_REASON_TASK, X86_EXIT_TASK },             { VMX_REASON_GETSEC, X86_EXIT_UNDEFINED },      { VMX_REASON_HLT, X86_EXIT_HLT },
-    { VMX_REASON_INVD, X86_EXIT_SKIP },             { VMX_REASON_RDPMC, X86_EXIT_DENIED },          { VMX_REASON_VMCALL, X86_EXIT_HYPERCALL },
-    { VMX_REASON_RDMSR, X86_EXIT_RDMSR },           { VMX_REASON_WRMSR, X86_EXIT_WRMSR },           { VMX_REASON_MWAIT, X86_EXIT_UNDEFINED },
-    { VMX_REASON_MONITOR, X86_EXIT_UNDEFINED },     { VMX_REASON_PAUSE, X86_EXIT_SKIP },            { VMX_REASON_INVEPT, X86_EXIT_UNDEFINED },
-    { VMX_REASON_INVVPID, X86_EXIT_UNDEFINED },     { VMX_REASON_WBINVD, X86_EXIT_SKIP },           { VMX_REASON_XSETBV, X86_EXIT_XSETBV },
-    { VMX_REASON_VMFUNC, X86_EXIT_UNDEFINED },
+static const struct { bool is_known; uint8_t kind; } plain_exits[] = {
+    [VMX_REASON_TRIPLE_FAULT] = { true, X86_EXIT_SHUTDOWN },    [VMX_REASON_IRQ_WINDOW] = { true, X86_EXIT_IRQ_WINDOW },
+    [VMX_REASON_NMI_WINDOW] = { true, X86_EXIT_NMI_WINDOW },    [VMX_REASON_TASK] = { true, X86_EXIT_TASK },
+    [VMX_REASON_GETSEC] = { true, X86_EXIT_UNDEFINED },         [VMX_REASON_HLT] = { true, X86_EXIT_HLT },
+    [VMX_REASON_INVD] = { true, X86_EXIT_SKIP },                [VMX_REASON_RDPMC] = { true, X86_EXIT_DENIED },
+    [VMX_REASON_VMCALL] = { true, X86_EXIT_HYPERCALL },         [VMX_REASON_RDMSR] = { true, X86_EXIT_RDMSR },
+    [VMX_REASON_WRMSR] = { true, X86_EXIT_WRMSR },              [VMX_REASON_MWAIT] = { true, X86_EXIT_UNDEFINED },
+    [VMX_REASON_MONITOR] = { true, X86_EXIT_UNDEFINED },        [VMX_REASON_PAUSE] = { true, X86_EXIT_SKIP },
+    [VMX_REASON_INVEPT] = { true, X86_EXIT_UNDEFINED },         [VMX_REASON_INVVPID] = { true, X86_EXIT_UNDEFINED },
+    [VMX_REASON_WBINVD] = { true, X86_EXIT_SKIP },              [VMX_REASON_XSETBV] = { true, X86_EXIT_XSETBV },
+    [VMX_REASON_VMFUNC] = { true, X86_EXIT_UNDEFINED },
 };
 
 void x86_64_vmx_explain(struct vmx_vcpu *v, const struct hw_run *run, struct hw_exit *out)
@@ -163,10 +172,11 @@ void x86_64_vmx_explain(struct vmx_vcpu *v, const struct hw_run *run, struct hw_
     struct x86_exit *x = &f->exit;
     uint32_t reason = (uint32_t)vmx_read(VMCS_EXIT_REASON);
     (void)v;
-    *out = (struct hw_exit){ .kind = HW_EXIT_GUEST };
+    out->kind = HW_EXIT_GUEST;
     x->code = reason;
     x->kind = X86_EXIT_OTHER;
     x->insn_bytes = 0;
+    x->is_string = x->is_operand = false;
     if (reason & VMX_REASON_FAILED) {
         *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = "VT-x refuses this state of the guest" };
         return;
@@ -209,7 +219,5 @@ void x86_64_vmx_explain(struct vmx_vcpu *v, const struct hw_run *run, struct hw_
     }
     }
     if (reason >= VMX_REASON_VMCLEAR && reason <= VMX_REASON_VMXON) x->kind = X86_EXIT_UNDEFINED;
-    for (unsigned i = 0; i < ARRAY_COUNT(plain_exits); i++) {
-        if (plain_exits[i].reason == reason) x->kind = plain_exits[i].kind;
-    }
+    if (reason < ARRAY_COUNT(plain_exits) && plain_exits[reason].is_known) x->kind = (enum x86_exit_kind)plain_exits[reason].kind;
 }

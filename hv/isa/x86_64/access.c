@@ -5,10 +5,10 @@
 #include "hv/base/string.h"
 
 /* ---- devices ---- */
-static void count(struct vcpu *v, const struct mmio_region *r, enum access_type how, uint64_t start_ns)
+static void count(struct vcpu *v, const struct mmio_region *r, enum access_type how, uint64_t start)
 {
     struct device_count *d = &v->exits.device[r - v->mmu.bus->region];
-    exit_count_timed(how == ACCESS_WRITE ? &d->write : &d->read, arch_time_ns() - start_ns);
+    exit_count_ticks(how == ACCESS_WRITE ? &d->write : &d->read, arch_ticks() - start);
 }
 
 static bool is_own_apic(struct vcpu *v, uint64_t gpa)
@@ -22,10 +22,10 @@ static bool is_own_apic(struct vcpu *v, uint64_t gpa)
 static void apic(struct vcpu *v, unsigned offset, unsigned size_bytes, enum access_type how, uint64_t *value)
 {
     struct x86_machine *m = x86_machine(v);
-    uint64_t start = arch_time_ns();
+    uint64_t start = arch_ticks();
     if (how == ACCESS_WRITE) lapic_write(m->lapic, v->id, offset, (uint32_t)*value);
     else *value = x86_low(lapic_read(m->lapic, v->id, offset) >> 8 * (offset & 3), size_bytes);
-    struct mmio_region *r = mmio_find(m->bus, guest_phys_addr_make(LAPIC_BASE));
+    struct mmio_region *r = mmu_find_device(&v->mmu, guest_phys_addr_make(LAPIC_BASE));
     if (r) count(v, r, how, start);
 }
 
@@ -36,14 +36,14 @@ void x86_physical(struct vcpu *v, uint64_t gpa, unsigned size_bytes, enum access
         apic(v, gpa & 0xfff, size_bytes, how, value);
         return;
     }
-    struct mmio_region *r = mmio_find(v->mmu.bus, guest_phys_addr_make(gpa));
+    struct mmio_region *r = mmu_find_device(&v->mmu, guest_phys_addr_make(gpa));
     if (!r && size_bytes == 1) {
         if (how == ACCESS_READ) *value = 0xff;
         return;
     }
-    if (r && !(gpa & (size_bytes - 1)) && size_bytes >= r->min_access_bytes && size_bytes <= r->max_access_bytes) {
-        uint64_t start = arch_time_ns();
-        struct vm_error e = mmio_access_in(r, guest_phys_addr_make(gpa), size_bytes, how, value);
+    if (r && !(gpa & (size_bytes - 1)) && size_bytes >= r->min_access_bytes && size_bytes <= r->max_access_bytes && r->size_bytes - (gpa - r->base.v) >= size_bytes) {
+        uint64_t start = arch_ticks();
+        struct vm_error e = mmio_access_at(r, gpa - r->base.v, size_bytes, how, value);
         count(v, r, how, start);
         if (vm_failed(e) && how == ACCESS_READ) *value = x86_low(~0ull, size_bytes);
         return;
@@ -66,6 +66,7 @@ static bool translate(struct vcpu *v, uint64_t linear, enum access_type how, uin
     uint32_t error = 0;
     if (!x86_is_long(f)) linear = (uint32_t)linear;
     if (x86_translate_again(v, linear, how, gpa, &error)) return true;
+    x86_complete(v);
     f->cr2 = linear;
     f->is_changed = true;
     x86_raise_error(f, X86_PF, error);

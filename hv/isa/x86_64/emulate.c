@@ -6,19 +6,20 @@
 
 #define STRING_ROUNDS 512                   /* of one visit; the guest comes back with the rest, and with what else is to do */
 
-struct work { struct vcpu *v; struct x86_frame *f; struct x86_insn i; uint64_t at; unsigned size_bytes; bool is_done; };
+/* x: the exit that an operand is looked at for; NULL: none. */
+struct work { struct vcpu *v; struct x86_frame *f; const struct x86_insn *i; const struct hw_exit *x; uint64_t at; unsigned size_bytes; bool is_done; };
 
 /* ---- registers ---- */
 static uint64_t read_register(const struct work *w, unsigned n, unsigned size_bytes)
 {
-    bool is_high = size_bytes == 1 && !w->i.has_rex && n >= 4 && n < 8;       /* ah, ch, dh, bh */
+    bool is_high = size_bytes == 1 && !w->i->has_rex && n >= 4 && n < 8;       /* ah, ch, dh, bh */
     return x86_low(is_high ? w->v->regs.slot[n - 4] >> 8 : w->v->regs.slot[n], size_bytes);
 }
 
 static void write_register(struct work *w, unsigned n, unsigned size_bytes, uint64_t value)
 {
     uint64_t *slot = w->v->regs.slot;
-    bool is_high = size_bytes == 1 && !w->i.has_rex && n >= 4 && n < 8;
+    bool is_high = size_bytes == 1 && !w->i->has_rex && n >= 4 && n < 8;
     if (is_high) slot[n - 4] = (slot[n - 4] & ~0xff00ull) | (value & 0xff) << 8;
     else if (size_bytes >= 4) slot[n] = x86_low(value, size_bytes);
     else slot[n] = (slot[n] & ~((1ull << 8 * size_bytes) - 1)) | x86_low(value, size_bytes);
@@ -28,18 +29,19 @@ static void write_register(struct work *w, unsigned n, unsigned size_bytes, uint
 static uint64_t segment_base(const struct work *w, unsigned s)
 {
     if (x86_is_64bit(w->f) && s != X86_FS && s != X86_GS) return 0;
+    x86_complete(w->v);
     return w->f->segment[s].base;
 }
 
 static uint64_t linear(const struct work *w, unsigned s, uint64_t offset)
 {
-    uint64_t at = segment_base(w, s) + x86_low(offset, w->i.address_bytes);
+    uint64_t at = segment_base(w, s) + x86_low(offset, w->i->address_bytes);
     return x86_is_64bit(w->f) ? at : (uint32_t)at;
 }
 
 static uint64_t operand_address(const struct work *w)
 {
-    const struct x86_insn *i = &w->i;
+    const struct x86_insn *i = w->i;
     uint64_t offset = (uint64_t)i->displacement;
     if (i->base != X86_NO_REG) offset += w->v->regs.slot[i->base];
     if (i->index != X86_NO_REG) offset += w->v->regs.slot[i->index] << i->scale;
@@ -83,8 +85,30 @@ static uint64_t alu(struct work *w, enum alu op, uint64_t a, uint64_t b)
 }
 
 /* ---- one memory operand ---- */
-static bool load(struct work *w, uint64_t *out)      { return x86_load(w->v, w->at, w->size_bytes, out); }
-static bool store(struct work *w, uint64_t value)    { return x86_store(w->v, w->at, w->size_bytes, value); }
+
+/* The CPU has walked the guest's tables for this very operand, and says where it led. */
+static bool is_told(const struct work *w, unsigned size_bytes)
+{
+    uint64_t offset = w->at % HV_PAGE_BYTES;
+    return w->f->exit.is_operand && w->x && offset == w->x->gpa.v % HV_PAGE_BYTES && offset + size_bytes <= HV_PAGE_BYTES;
+}
+
+static bool load_bytes(struct work *w, unsigned size_bytes, uint64_t *out)
+{
+    if (!is_told(w, size_bytes)) return x86_load(w->v, w->at, size_bytes, out);
+    x86_physical(w->v, w->x->gpa.v, size_bytes, ACCESS_READ, out);
+    return true;
+}
+static bool load(struct work *w, uint64_t *out) { return load_bytes(w, w->size_bytes, out); }
+
+static bool store(struct work *w, uint64_t value)
+{
+    value = x86_low(value, w->size_bytes);
+    if (w->x && w->x->how != ACCESS_WRITE) return x86_store(w->v, w->at, w->size_bytes, value);
+    if (!is_told(w, w->size_bytes)) return x86_store(w->v, w->at, w->size_bytes, value);
+    x86_physical(w->v, w->x->gpa.v, w->size_bytes, ACCESS_WRITE, &value);
+    return true;
+}
 
 static bool modify(struct work *w, enum alu op, uint64_t b)
 {
@@ -97,12 +121,12 @@ static bool modify(struct work *w, enum alu op, uint64_t b)
 
 static bool do_alu(struct work *w)
 {
-    uint64_t a = read_register(w, w->i.reg, w->size_bytes), b;
-    enum alu op = (enum alu)(w->i.op >> 3);
-    if (!(w->i.op & 2)) return modify(w, op, a);
+    uint64_t a = read_register(w, w->i->reg, w->size_bytes), b;
+    enum alu op = (enum alu)(w->i->op >> 3);
+    if (!(w->i->op & 2)) return modify(w, op, a);
     if (!load(w, &b)) return false;
     uint64_t r = alu(w, op, a, b);
-    if (op != ALU_CMP) write_register(w, w->i.reg, w->size_bytes, r);
+    if (op != ALU_CMP) write_register(w, w->i->reg, w->size_bytes, r);
     return true;
 }
 
@@ -126,8 +150,8 @@ static bool do_increment(struct work *w, enum alu op)
 static bool do_group_3(struct work *w)
 {
     uint64_t a;
-    unsigned n = w->i.modrm >> 3 & 7;
-    if (n < 2) return do_test(w, (uint64_t)w->i.immediate);
+    unsigned n = w->i->modrm >> 3 & 7;
+    if (n < 2) return do_test(w, (uint64_t)w->i->immediate);
     if (!x86_may_store(w->v, w->at, w->size_bytes) || !load(w, &a)) return false;
     return store(w, n == 2 ? ~a : alu(w, ALU_SUB, 0, a));
 }
@@ -135,16 +159,16 @@ static bool do_group_3(struct work *w)
 static bool do_exchange(struct work *w)
 {
     uint64_t a;
-    if (!x86_may_store(w->v, w->at, w->size_bytes) || !load(w, &a) || !store(w, read_register(w, w->i.reg, w->size_bytes))) return false;
-    write_register(w, w->i.reg, w->size_bytes, a);
+    if (!x86_may_store(w->v, w->at, w->size_bytes) || !load(w, &a) || !store(w, read_register(w, w->i->reg, w->size_bytes))) return false;
+    write_register(w, w->i->reg, w->size_bytes, a);
     return true;
 }
 
 static bool do_exchange_add(struct work *w)
 {
-    uint64_t a, b = read_register(w, w->i.reg, w->size_bytes);
+    uint64_t a, b = read_register(w, w->i->reg, w->size_bytes);
     if (!x86_may_store(w->v, w->at, w->size_bytes) || !load(w, &a) || !store(w, alu(w, ALU_ADD, a, b))) return false;
-    write_register(w, w->i.reg, w->size_bytes, a);
+    write_register(w, w->i->reg, w->size_bytes, a);
     return true;
 }
 
@@ -154,7 +178,7 @@ static bool do_compare_exchange(struct work *w)
     if (!x86_may_store(w->v, w->at, w->size_bytes) || !load(w, &a)) return false;
     (void)alu(w, ALU_CMP, expected, a);
     bool is_equal = a == expected;
-    if (!store(w, is_equal ? read_register(w, w->i.reg, w->size_bytes) : a)) return false;
+    if (!store(w, is_equal ? read_register(w, w->i->reg, w->size_bytes) : a)) return false;
     if (!is_equal) write_register(w, X86_RAX, w->size_bytes, a);
     return true;
 }
@@ -176,8 +200,8 @@ static bool do_bit(struct work *w, unsigned op, uint64_t number, bool is_anywher
 static bool do_widen(struct work *w, unsigned from_bytes, bool is_signed)
 {
     uint64_t a;
-    if (!x86_load(w->v, w->at, from_bytes, &a)) return false;
-    write_register(w, w->i.reg, w->i.op_bytes, is_signed ? (uint64_t)sign_extend64(a, 8 * from_bytes) : a);
+    if (!load_bytes(w, from_bytes, &a)) return false;
+    write_register(w, w->i->reg, w->i->op_bytes, is_signed ? (uint64_t)sign_extend64(a, 8 * from_bytes) : a);
     return true;
 }
 
@@ -193,16 +217,16 @@ static bool do_load_register(struct work *w, unsigned n)
 static void step_register(struct work *w, unsigned n)
 {
     uint64_t by = w->f->rflags & X86_DF_FLAG ? 0 - (uint64_t)w->size_bytes : w->size_bytes;
-    write_register(w, n, w->i.address_bytes, w->v->regs.slot[n] + by);
+    write_register(w, n, w->i->address_bytes, w->v->regs.slot[n] + by);
 }
 
 /* One round. */
 static bool do_string_once(struct work *w)
 {
     uint64_t *slot = w->v->regs.slot, a = slot[X86_RAX];
-    uint64_t from = linear(w, w->i.segment != X86_NO_REG ? w->i.segment : X86_DS, slot[X86_RSI]), to = linear(w, X86_ES, slot[X86_RDI]);
+    uint64_t from = linear(w, w->i->segment != X86_NO_REG ? w->i->segment : X86_DS, slot[X86_RSI]), to = linear(w, X86_ES, slot[X86_RDI]);
     uint16_t port = (uint16_t)slot[X86_RDX];
-    unsigned op = w->i.op & 0xfe, n = w->size_bytes;
+    unsigned op = w->i->op & 0xfe, n = w->size_bytes;
     bool reads = op == 0xa4 || op == 0xac || op == 0x6e, writes = op == 0xa4 || op == 0xaa || op == 0x6c;
     if (writes && !x86_may_store(w->v, to, n)) return false;
     if (reads && !x86_load(w->v, from, n, &a)) return false;
@@ -218,14 +242,14 @@ static bool do_string_once(struct work *w)
 static bool do_string(struct work *w)
 {
     uint64_t *rcx = &w->v->regs.slot[X86_RCX];
-    if (!w->i.repeat) return do_string_once(w);
-    for (unsigned rounds = 0; x86_low(*rcx, w->i.address_bytes); rounds++) {
+    if (!w->i->repeat) return do_string_once(w);
+    for (unsigned rounds = 0; x86_low(*rcx, w->i->address_bytes); rounds++) {
         if (rounds == STRING_ROUNDS) {
             w->is_done = false;
             return true;
         }
         if (!do_string_once(w)) return false;
-        write_register(w, X86_RCX, w->i.address_bytes, *rcx - 1);
+        write_register(w, X86_RCX, w->i->address_bytes, *rcx - 1);
     }
     return true;
 }
@@ -236,7 +260,7 @@ static enum outcome if_done(bool ok) { return ok ? DONE : FAULT; }
 
 static enum outcome one_byte(struct work *w)
 {
-    const struct x86_insn *i = &w->i;
+    const struct x86_insn *i = w->i;
     unsigned op = i->op, group = i->modrm >> 3 & 7;
     if (op < 0x40 && (op & 7) < 4) return if_done(do_alu(w));
     switch (op & 0xfe) {
@@ -259,7 +283,7 @@ static enum outcome one_byte(struct work *w)
 
 static enum outcome two_byte(struct work *w)
 {
-    const struct x86_insn *i = &w->i;
+    const struct x86_insn *i = w->i;
     unsigned group = i->modrm >> 3 & 7;
     switch (i->op) {
     case 0xa3: case 0xab: case 0xb3: case 0xbb: return if_done(do_bit(w, i->op >> 3 & 3, read_register(w, i->reg, w->size_bytes), true));
@@ -288,26 +312,32 @@ static bool is_string(const struct x86_insn *i)
 }
 static bool is_absolute(const struct x86_insn *i) { return i->map == X86_MAP_ONE && i->op >= 0xa0 && i->op <= 0xa3; }
 
-enum exec_status x86_emulate(struct vcpu *v, struct vm_error *error)
+enum exec_status x86_emulate(struct vcpu *v, const struct hw_exit *x, struct vm_error *error)
 {
-    struct work w = { .v = v, .f = x86_frame(v), .is_done = true };
-    enum outcome outcome = UNKNOWN;
     const struct x86_insn *i = x86_insn_at_pc(v);
+    enum outcome outcome = UNKNOWN;
+    bool is_done = true;
     if (i && !i->has_vex) {
-        w.i = *i;
-        w.size_bytes = operand_bytes(&w.i);
-        if (is_string(&w.i) && w.size_bytes == 8 && (w.i.op & 0xf0) == 0x60) w.size_bytes = 4;
-        if (is_absolute(&w.i)) w.at = linear(&w, w.i.segment != X86_NO_REG ? w.i.segment : X86_DS, (uint64_t)w.i.immediate);
-        else if (w.i.has_memory) w.at = operand_address(&w);
-        bool has_operand = w.i.has_memory || is_absolute(&w.i) || is_string(&w.i);
-        if (has_operand && w.i.map == X86_MAP_ONE) outcome = one_byte(&w);
-        if (has_operand && w.i.map == X86_MAP_0F) outcome = two_byte(&w);
+        struct work w = { .v = v, .f = x86_frame(v), .i = i, .x = x, .size_bytes = operand_bytes(i), .is_done = true };
+        bool has_operand = i->has_memory;
+        if (has_operand) {
+            w.at = operand_address(&w);
+        } else if (is_absolute(i)) {
+            w.at = linear(&w, i->segment != X86_NO_REG ? i->segment : X86_DS, (uint64_t)i->immediate);
+            has_operand = true;
+        } else if (is_string(i)) {
+            if (w.size_bytes == 8 && (i->op & 0xf0) == 0x60) w.size_bytes = 4;
+            has_operand = true;
+        }
+        if (has_operand && i->map == X86_MAP_ONE) outcome = one_byte(&w);
+        if (has_operand && i->map == X86_MAP_0F) outcome = two_byte(&w);
+        is_done = w.is_done;
     }
     if (outcome == UNKNOWN) {
         *error = vm_error_because(VM_EXECUTION_INVALID_INSTRUCTION, "an instruction that touches a device cannot be carried out");
         return EXEC_FAILED;
     }
-    if (outcome == DONE && w.is_done) x86_advance_by(v, w.i.length);
+    if (outcome == DONE && is_done) x86_advance_by(v, i->length);
     return EXEC_CONTINUE;
 }
 

@@ -47,7 +47,7 @@ static bool cpu_plays_apic(const struct x86_state *s)
     return s->frame.offers_apic && (s->apic_base & (X2 | ON)) == (X2 | ON);
 }
 
-static void lend_apic(struct vcpu *v, struct x86_state *s)
+static NOINLINE void lend_apic(struct vcpu *v, struct x86_state *s)
 {
     struct x86_apic *a = &s->frame.apic;
     struct lapic_vectors l;
@@ -59,7 +59,7 @@ static void lend_apic(struct vcpu *v, struct x86_state *s)
     memcpy(a->ends, l.ends, sizeof a->ends);
 }
 
-static void take_apic_back(struct vcpu *v, struct x86_state *s)
+static NOINLINE void take_apic_back(struct vcpu *v, struct x86_state *s)
 {
     struct x86_apic *a = &s->frame.apic;
     struct lapic_vectors l = { .inits = s->lent_at };
@@ -70,17 +70,15 @@ static void take_apic_back(struct vcpu *v, struct x86_state *s)
     s->has_news = true;
 }
 
-static void load(struct vcpu *v)
+/* Something may have changed since the last entry. */
+static NOINLINE void load_events(struct vcpu *v, struct x86_state *s)
 {
-    struct x86_state *s = x86_state(v);
     struct x86_frame *f = &s->frame;
     bool is_external;
-    take_pins(v, s);
     if (f->uses_apic != cpu_plays_apic(s)) {
         f->uses_apic = !f->uses_apic;
         s->has_news = true;
     }
-    f->clock_offset_ns = v->clock->offset_ns;
     f->cr8 = s->cr8_loaded = lapic_cr8(x86_machine(v)->lapic, v->id);
     f->wants_irq_window = f->wants_nmi_window = false;
     bool is_busy = f->event & X86_EVENT_VALID;
@@ -113,14 +111,29 @@ static void load(struct vcpu *v)
     f->wants_irq_window = next_vector(v, &is_external) >= 0;
 }
 
-static void save(struct vcpu *v)
+/* On every entry, and there mostly is nothing: then what the last one asked for is asked for no more. */
+static void load(struct vcpu *v)
 {
     struct x86_state *s = x86_state(v);
+    s->frame.clock_offset_ns = v->clock->offset_ns;
+    take_pins(v, s);
+    if (s->has_news || s->is_nmi_pending || s->frame.offers_apic) load_events(v, s);
+}
+
+/* The CPU has played the APIC, or the guest has moved CR8. */
+static NOINLINE void save_apic(struct vcpu *v, struct x86_state *s)
+{
     if (s->frame.apic.is_busy) take_apic_back(v, s);
-    v->regs.mode = x86_code_bits(&s->frame) & 63;       /* for decode_insn */
     if (s->frame.cr8 == s->cr8_loaded) return;
     lapic_set_cr8(x86_machine(v)->lapic, v->id, (uint8_t)s->frame.cr8);
     s->has_news = true;
+}
+
+static void save(struct vcpu *v)
+{
+    struct x86_state *s = x86_state(v);
+    v->regs.mode = x86_code_bits(&s->frame) & 63;       /* for decode_insn */
+    if (unlikely(s->frame.apic.is_busy || s->frame.cr8 != s->cr8_loaded)) save_apic(v, s);
 }
 
 bool x86_has_irq(struct vcpu *v)
@@ -129,6 +142,11 @@ bool x86_has_irq(struct vcpu *v)
     bool is_external;
     take_pins(v, s);
     return (s->is_nmi_pending && !s->frame.is_nmi_blocked) || (s->frame.rflags & X86_IF && next_vector(v, &is_external) >= 0);
+}
+
+void x86_complete(struct vcpu *v)
+{
+    if (x86_frame(v)->is_partial) native_put(v);
 }
 
 /* ---- over an instruction ---- */
@@ -156,77 +174,127 @@ void x86_advance(struct vcpu *v)
     x86_advance_by(v, f->exit.insn_bytes);
 }
 
-/* ---- exits ---- */
-static void do_cpuid(struct vcpu *v)
+/* ---- exits: each serves one kind ---- */
+static enum exec_status do_deny(struct vcpu *v, struct vm_error *error)
+{
+    (void)error;
+    x86_raise_error(x86_frame(v), X86_GP, 0);
+    return EXEC_CONTINUE;
+}
+
+static enum exec_status do_undefined(struct vcpu *v, struct vm_error *error)
+{
+    (void)error;
+    x86_raise(x86_frame(v), X86_UD);
+    return EXEC_CONTINUE;
+}
+
+static enum exec_status do_skip(struct vcpu *v, struct vm_error *error)
+{
+    (void)error;
+    x86_advance(v);
+    return EXEC_CONTINUE;
+}
+
+static enum exec_status do_nothing(struct vcpu *v, struct vm_error *error)
+{
+    (void)v, (void)error;
+    return EXEC_CONTINUE;
+}
+
+static enum exec_status do_end(struct vcpu *v, struct vm_error *error)
+{
+    (void)error;
+    lapic_ended(x86_machine(v)->lapic, x86_frame(v)->exit.vector);
+    return EXEC_CONTINUE;
+}
+
+static enum exec_status fail_at_task(struct vcpu *v, struct vm_error *error)
+{
+    (void)v;
+    *error = internal("the guest switches tasks by a TSS, which is not carried out");
+    return EXEC_FAILED;
+}
+
+static enum exec_status fail_at_other(struct vcpu *v, struct vm_error *error)
+{
+    (void)v;
+    *error = internal("the CPU left the guest for a reason that is not known");
+    return EXEC_FAILED;
+}
+
+static enum exec_status do_cpuid(struct vcpu *v, struct vm_error *error)
 {
     uint64_t *slot = v->regs.slot;
     uint32_t *r = x86_frame(v)->exit.cpuid;
+    (void)error;
     x86_cpuid(v, (uint32_t)slot[X86_RAX], (uint32_t)slot[X86_RCX], r);
     slot[X86_RAX] = r[0];
     slot[X86_RBX] = r[1];
     slot[X86_RCX] = r[2];
     slot[X86_RDX] = r[3];
     x86_advance(v);
+    return EXEC_CONTINUE;
 }
 
-static void do_rdmsr(struct vcpu *v)
+static enum exec_status do_rdmsr(struct vcpu *v, struct vm_error *error)
 {
     uint64_t *slot = v->regs.slot, value = 0;
-    if (!x86_rdmsr(v, (uint32_t)slot[X86_RCX], &value)) {
-        x86_raise_error(x86_frame(v), X86_GP, 0);
-        return;
-    }
+    if (!x86_rdmsr(v, (uint32_t)slot[X86_RCX], &value)) return do_deny(v, error);
     slot[X86_RAX] = (uint32_t)value;
     slot[X86_RDX] = value >> 32;
     x86_advance(v);
+    return EXEC_CONTINUE;
 }
 
-static void do_wrmsr(struct vcpu *v)
+static enum exec_status do_wrmsr(struct vcpu *v, struct vm_error *error)
 {
     const uint64_t *slot = v->regs.slot;
-    if (x86_wrmsr(v, (uint32_t)slot[X86_RCX], (uint32_t)slot[X86_RAX] | slot[X86_RDX] << 32)) x86_advance(v);
-    else x86_raise_error(x86_frame(v), X86_GP, 0);
+    if (!x86_wrmsr(v, (uint32_t)slot[X86_RCX], (uint32_t)slot[X86_RAX] | slot[X86_RDX] << 32)) return do_deny(v, error);
+    x86_advance(v);
+    return EXEC_CONTINUE;
 }
 
 static enum exec_status do_port(struct vcpu *v, struct vm_error *error)
 {
     const struct x86_exit *x = &x86_frame(v)->exit;
     uint64_t *rax = &v->regs.slot[X86_RAX], value = x86_low(*rax, x->size_bytes);
-    if (x->is_string) return x86_emulate(v, error);
+    if (x->is_string) return x86_emulate(v, NULL, error);
     x86_port(v, x->port, x->size_bytes, x->is_in ? ACCESS_READ : ACCESS_WRITE, &value);
     if (x->is_in) *rax = x->size_bytes == 4 ? (uint32_t)value : (*rax & ~((1ull << 8 * x->size_bytes) - 1)) | x86_low(value, x->size_bytes);
     x86_advance(v);
     return EXEC_CONTINUE;
 }
 
-static enum exec_status do_halt(struct vcpu *v)
+static enum exec_status do_halt(struct vcpu *v, struct vm_error *error)
 {
+    (void)error;
     x86_advance(v);
     return x86_has_irq(v) ? EXEC_CONTINUE : EXEC_HALTED;
 }
 
 /* KVM's numbers, of which none is offered. */
-static void do_hypercall(struct vcpu *v)
+static enum exec_status do_hypercall(struct vcpu *v, struct vm_error *error)
 {
     enum { NO_SUCH = -1000, NOT_ALLOWED = -1 };
+    (void)error;
     v->regs.slot[X86_RAX] = (uint64_t)(x86_frame(v)->cpl ? NOT_ALLOWED : NO_SUCH);
     x86_advance(v);
+    return EXEC_CONTINUE;
 }
 
 /* SDM 13.3: x87 always, AVX only with SSE. */
-static void do_xsetbv(struct vcpu *v)
+static enum exec_status do_xsetbv(struct vcpu *v, struct vm_error *error)
 {
     enum { X87 = 1, SSE = 2, AVX = 4 };
     struct x86_frame *f = x86_frame(v);
     uint64_t value = (uint32_t)v->regs.slot[X86_RAX] | v->regs.slot[X86_RDX] << 32;
     bool is_lawful = !f->cpl && !(uint32_t)v->regs.slot[X86_RCX] && value & X87 && !(value & ~7ull) && (!(value & AVX) || value & SSE);
-    if (!is_lawful) {
-        x86_raise_error(f, X86_GP, 0);
-        return;
-    }
+    if (!is_lawful) return do_deny(v, error);
     f->xcr0 = value;
     f->is_changed = true;
     x86_advance(v);
+    return EXEC_CONTINUE;
 }
 
 static bool write_cr0(struct vcpu *v, uint64_t value)
@@ -287,60 +355,51 @@ static enum exec_status do_cr(struct vcpu *v, struct vm_error *error)
     } else {
         uint64_t value = x->cr_slot < 16 ? v->regs.slot[x->cr_slot] : x->cr_value;
         if (!x86_is_64bit(f)) value = (uint32_t)value;
-        if (!x86_write_cr(v, x->cr, value)) {
-            x86_raise_error(f, X86_GP, 0);
-            return EXEC_CONTINUE;
-        }
+        if (!x86_write_cr(v, x->cr, value)) return do_deny(v, error);
     }
     x86_advance(v);
     return EXEC_CONTINUE;
 }
 
-static enum exec_status do_shutdown(struct vcpu *v)
+static enum exec_status do_shutdown(struct vcpu *v, struct vm_error *error)
 {
     struct x86_machine *m = x86_machine(v);
+    (void)error;
     m->host.power(m->host.vm, POWER_REBOOT, 0);
     return EXEC_OK;
 }
 
-static enum exec_status exit_memory(struct vcpu *v, const struct hw_exit *x, struct vm_error *error)
+static NOINLINE enum exec_status exit_memory(struct vcpu *v, const struct hw_exit *x, struct vm_error *error)
 {
-    if (x->how != ACCESS_EXECUTE) return x86_emulate(v, error);
+    if (x->how != ACCESS_EXECUTE) return x86_emulate(v, x, error);
     *error = vm_error_at(VM_MEMORY_INVALID_ADDRESS, guest_phys_addr_to_guest_addr(x->gpa));
     return EXEC_FAILED;
 }
 
 static enum exec_status serve(struct vcpu *v, const struct hw_exit *x, struct vm_error *error)
 {
-    struct x86_frame *f = x86_frame(v);
+    static enum exec_status (*const by_kind[X86_EXIT_COUNT])(struct vcpu *v, struct vm_error *error) = {
+        [X86_EXIT_CPUID] = do_cpuid,
+        [X86_EXIT_RDMSR] = do_rdmsr,
+        [X86_EXIT_WRMSR] = do_wrmsr,
+        [X86_EXIT_PORT] = do_port,
+        [X86_EXIT_HLT] = do_halt,
+        [X86_EXIT_HYPERCALL] = do_hypercall,
+        [X86_EXIT_SHUTDOWN] = do_shutdown,
+        [X86_EXIT_XSETBV] = do_xsetbv,
+        [X86_EXIT_CR] = do_cr,
+        [X86_EXIT_SKIP] = do_skip,
+        [X86_EXIT_EOI] = do_end,
+        [X86_EXIT_UNDEFINED] = do_undefined,
+        [X86_EXIT_DENIED] = do_deny,
+        [X86_EXIT_IRQ_WINDOW] = do_nothing,          /* the next load delivers */
+        [X86_EXIT_NMI_WINDOW] = do_nothing,
+        [X86_EXIT_EXCEPTION] = do_nothing,
+        [X86_EXIT_TASK] = fail_at_task,
+        [X86_EXIT_OTHER] = fail_at_other,
+    };
     if (x->kind == HW_EXIT_MEMORY) return exit_memory(v, x, error);
-    switch (f->exit.kind) {
-    case X86_EXIT_CPUID:      do_cpuid(v);                                   break;
-    case X86_EXIT_RDMSR:      do_rdmsr(v);                                   break;
-    case X86_EXIT_WRMSR:      do_wrmsr(v);                                   break;
-    case X86_EXIT_PORT:       return do_port(v, error);
-    case X86_EXIT_HLT:        return do_halt(v);
-    case X86_EXIT_HYPERCALL:  do_hypercall(v);                               break;
-    case X86_EXIT_SHUTDOWN:   return do_shutdown(v);
-    case X86_EXIT_XSETBV:     do_xsetbv(v);                                  break;
-    case X86_EXIT_CR:         return do_cr(v, error);
-    case X86_EXIT_SKIP:       x86_advance(v);                                break;
-    case X86_EXIT_EOI:        lapic_ended(x86_machine(v)->lapic, f->exit.vector);    break;
-    case X86_EXIT_UNDEFINED:  x86_raise(f, X86_UD);                          break;
-    case X86_EXIT_DENIED:     x86_raise_error(f, X86_GP, 0);                 break;
-    case X86_EXIT_IRQ_WINDOW:                                                /* the next load delivers */
-    case X86_EXIT_NMI_WINDOW:
-    case X86_EXIT_EXCEPTION:
-        break;
-    case X86_EXIT_TASK:
-        *error = internal("the guest switches tasks by a TSS, which is not carried out");
-        return EXEC_FAILED;
-    case X86_EXIT_OTHER:
-    case X86_EXIT_COUNT:
-        *error = internal("the CPU left the guest for a reason that is not known");
-        return EXEC_FAILED;
-    }
-    return EXEC_CONTINUE;
+    return by_kind[x86_frame(v)->exit.kind](v, error);
 }
 
 /* ---- statistics ---- */
@@ -349,6 +408,7 @@ _Static_assert(KIND_GUEST + X86_EXIT_COUNT < EXITS_NATIVE, "a counter each");
 
 static unsigned exit_kind(const struct vcpu *v, const struct hw_exit *x)
 {
+    if (likely(x->kind == HW_EXIT_GUEST)) return KIND_GUEST + x86_state_const(v)->frame.exit.kind;
     switch (x->kind) {
     case HW_EXIT_HOST:   return KIND_HOST;
     case HW_EXIT_MEMORY: return KIND_MEMORY;
@@ -356,7 +416,7 @@ static unsigned exit_kind(const struct vcpu *v, const struct hw_exit *x)
     case HW_EXIT_FAILED: return KIND_FAILED;
     case HW_EXIT_GUEST:  break;
     }
-    return KIND_GUEST + x86_state_const(v)->frame.exit.kind;
+    return KIND_FAILED;
 }
 
 static const char *exit_name(unsigned kind)

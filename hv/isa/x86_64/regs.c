@@ -93,5 +93,7 @@ void x86_reg_written(struct vcpu *v, unsigned reg)
     f->xcr0 |= 1;
     f->efer &= X86_EFER_SCE | X86_EFER_LME | X86_EFER_LMA | X86_EFER_NXE;
     f->is_changed = true;
+    x86_state(v)->has_news = true;
+    for (unsigned i = 0; i < X86_WALKS; i++) x86_state(v)->walk[i].count = 0;      /* where their entries lay is no register */
     x86_load_pdptes(v);
 }

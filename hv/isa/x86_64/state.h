@@ -111,11 +111,13 @@ extern const struct native_ops X86_NATIVE;
 /* Steps over the instruction that left; its length is decoded where the CPU does not tell. */
 void x86_advance(struct vcpu *v);
 void x86_advance_by(struct vcpu *v, unsigned bytes);
+void x86_complete(struct vcpu *v);                           /* all of the frame is as the guest has it */
 void x86_cpuid(struct vcpu *v, uint32_t leaf, uint32_t subleaf, uint32_t r[4]);       /* r: the host's answer, then the guest's */
 /* False: #GP. */
 bool x86_rdmsr(struct vcpu *v, uint32_t msr, uint64_t *out);
 bool x86_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value);
-enum exec_status x86_emulate(struct vcpu *v, struct vm_error *error);                 /* the instruction at rip, which touches no RAM */
+/* The instruction at rip, which touches no RAM. x: the exit that it was left for; NULL: not for memory. */
+enum exec_status x86_emulate(struct vcpu *v, const struct hw_exit *x, struct vm_error *error);
 enum exec_status x86_emulate_cr(struct vcpu *v, struct vm_error *error);
 /* The guest writes a control register. False: #GP. */
 bool x86_write_cr(struct vcpu *v, unsigned cr, uint64_t value);

@@ -3,6 +3,7 @@
  * debuggers; the CPU walks them itself otherwise. CR3 and tables change without a word to us: the memo of a walk holds only as long as
  * every entry that it came by is what it was. */
 #include "hv/isa/x86_64/state.h"
+#include "hv/base/string.h"
 
 enum { P = 1 << 0, W = 1 << 1, U = 1 << 2, A = 1 << 5, D = 1 << 6, PS = 1 << 7 };
 #define NX         (1ull << 63)
@@ -202,18 +203,38 @@ static unsigned fetch(struct vcpu *v, uint8_t out[X86_MAX_INSN])
     return got;
 }
 
-/* Whole instructions are kept with their bytes: the same bytes mean the same. */
-const struct x86_insn *x86_insn_at_pc(struct vcpu *v)
+static NOINLINE const struct x86_insn *decode_at_pc(struct vcpu *v, struct x86_insn_memo *memo)
 {
-    struct x86_insn_memo *memo = &x86_state(v)->insn[(v->regs.pc ^ v->regs.pc >> 3) % X86_INSN_MEMOS];
     uint8_t bytes[16] = { 0 };
     unsigned bits = x86_code_bits(x86_frame(v)), got = fetch(v, bytes);
     bool is_invalid;
-    if (got == X86_MAX_INSN && memo->bits == bits && load_le64(bytes) == load_le64(memo->bytes) && load_le64(bytes + 8) == load_le64(memo->bytes + 8))
-        return &memo->insn;
     memo->bits = 0;
     if (!x86_insn_decode(bytes, got, bits, &memo->insn, &is_invalid)) return NULL;
     if (got == X86_MAX_INSN) memo->bits = bits;
-    __builtin_memcpy(memo->bytes, bytes, sizeof bytes);
+    memcpy(memo->bytes, bytes, sizeof bytes);
     return &memo->insn;
+}
+
+/* Where 64-bit code at pc is in the host's memory, when that was found before and is still so: the CPU has fetched it by these tables,
+ * so its rights are not asked for. NULL: look for it. */
+static const uint8_t *code_at_pc(const struct x86_state *s, uint64_t pc)
+{
+    const struct x86_walk_memo *w = &s->walk[X86_WALK_FETCH];
+    const struct x86_frame *f = &s->frame;
+    uint64_t offset = pc % HV_PAGE_BYTES, differs = (w->linear ^ pc) >> 12 | (w->cr3 ^ f->cr3) | (w->cr4 ^ f->cr4);
+    unsigned count = w->count;
+    if (differs || !count || offset > HV_PAGE_BYTES - X86_MAX_INSN) return NULL;
+    for (unsigned i = 0; i < count; i++) differs |= __atomic_load_n(w->entry[i], __ATOMIC_RELAXED) ^ w->value[i];
+    return differs || !w->host ? NULL : (const uint8_t *)w->host + offset;
+}
+
+/* Whole instructions are kept with their bytes: the same bytes mean the same. */
+const struct x86_insn *x86_insn_at_pc(struct vcpu *v)
+{
+    struct x86_state *s = x86_state(v);
+    struct x86_insn_memo *memo = &s->insn[(v->regs.pc ^ v->regs.pc >> 3) % X86_INSN_MEMOS];
+    const uint8_t *code;
+    if (memo->bits == 64 && x86_is_64bit(&s->frame) && (code = code_at_pc(s, v->regs.pc)) &&
+        load_le64(code) == load_le64(memo->bytes) && load_le64(code + 7) == load_le64(memo->bytes + 7)) return &memo->insn;
+    return decode_at_pc(v, memo);
 }
