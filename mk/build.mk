@@ -41,7 +41,7 @@ NOFP_x86_64    := -mgeneral-regs-only
 NOFP_aarch64   := -mgeneral-regs-only
 
 COMMON_SRCS := $(wildcard hv/base/*.c hv/core/*.c hv/mmu/*.c hv/ir/*.c hv/exec/*.c hv/interp/*.c hv/jit/*.c hv/jit/*/*.c hv/native/*.c hv/audit/*.c hv/isa/*.c hv/isa/*/*.c hv/vm/*.c \
-                          hv/manage/*.c drivers/virt/*.c drivers/block/*.c)
+                          hv/manage/*.c drivers/virt/*.c drivers/block/*.c drivers/net/*.c)
 DECODED     := riscv64 arm64
 GEN_SRCS    := $(DECODED:%=$(BUILD)/gen/%_decode.c)
 HOSTED_SRCS := $(filter-out hv/base/string.c drivers/block/nofile.c,$(COMMON_SRCS)) $(wildcard hv/arch/hosted/*.c drivers/block/hosted/*.c)

@@ -33,6 +33,7 @@ static const char usage[] =
     "  --cmdline S\n"
     "  --firmware F      ELF or raw, entered in M-mode\n"
     "  --disk D          FILE[,ro], image:FILE[,ro], ram:SIZE, host:0[,ro], host:0p2[,ro]; may be repeated\n"
+    "  --net N           switch[,mac=MAC][,vlan=N][,trunk][,any-mac][,queues=N][,rate=BYTES]; may be repeated\n"
     "  --code_cache SIZE of a vCPU's translated code, 64K to 8M\n"
     "  --audit           run every block on the interpreter and on the JIT, and compare; one vCPU\n"
     "  --option K=V      of the machine; may be repeated\n"

@@ -17,7 +17,7 @@
 #include "hv/core/timer.h"
 #include "hv/mmu/mmio.h"
 
-#define VIRTIO_MAX_QUEUES       2
+#define VIRTIO_MAX_QUEUES       9
 #define VIRTIO_MAX_CONFIG_BYTES 64
 #define VIRTIO_NOTIFY_CHAINS    128            /* as many a notify serves before it breathes */
 #define VIRTIO_BREATH_NS        100000ull

@@ -3,9 +3,11 @@
  * One const table an ISA, in hv/isa/<isa>/machine.c; hv/vm builds VMs through it and knows no guest's map. */
 #pragma once
 #include "drivers/block/block.h"
+#include "drivers/net/switch.h"
 #include "hv/exec/engine.h"
 
 #define MACHINE_MAX_DISKS 8
+#define MACHINE_MAX_NICS  4
 
 /* A file's bytes, somebody else's. */
 struct blob { const void *data; size_t size_bytes; };
@@ -27,6 +29,8 @@ struct machine_config {
     const char   *cmdline;
     struct block *disk[MACHINE_MAX_DISKS];                               /* owned by the VM */
     unsigned      disk_count;
+    struct machine_nic { struct net_port *port; unsigned pairs; } nic[MACHINE_MAX_NICS];   /* ports owned by the VM */
+    unsigned      nic_count;
     const char  *const *options; unsigned option_count;                  /* machine-specific "key=value" words, e.g. "ad=svadu" */
 };
 

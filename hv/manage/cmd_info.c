@@ -10,6 +10,7 @@
 #include "hv/manage/command.h"
 #include "hv/vm/config.h"
 #include "hv/vm/hostdisk.h"
+#include "hv/vm/network.h"
 
 /* ---- a VM ---- */
 static void regs(struct call *c)
@@ -72,6 +73,20 @@ static void devices(struct call *c)
         const struct block *b = vm->machine_config.disk[i];
         say("disk %u: %s, %lu KiB%s\n", i, b->ops->name, (unsigned long)(b->sector_count / 2), b->is_read_only ? ", read-only" : "");
     }
+}
+
+static void network(struct call *c)
+{
+    struct net_port_view p;
+    unsigned count = 0;
+    (void)c;
+    for (unsigned i = 0; i < NET_PORTS_MOST; i++) {
+        if (!net_port_view(network_switch(), i, &p)) continue;
+        if (!count++) say("port             address            VLAN        sent   received   lost  refused\n");
+        say("%-16s %02x:%02x:%02x:%02x:%02x:%02x %5u%s %10lu %10lu %6lu %8lu\n", p.name, p.mac[0], p.mac[1], p.mac[2], p.mac[3], p.mac[4], p.mac[5], p.vlan,
+            p.is_trunk ? "+" : " ", (unsigned long)p.count.sent_frames, (unsigned long)p.count.received_frames, (unsigned long)p.count.lost, (unsigned long)p.count.refused);
+    }
+    if (!count) say("nobody is on the network\n");
 }
 
 static void stats_of(const struct vm *vm)
@@ -256,6 +271,7 @@ static const struct command commands[] = {
     { "info config",  "VM",              "its description",                                  config_of },
     { "info cpus",    "",                "the host's cores, and how long they idled",        cpus },
     { "info memory",  "",                "the host's free pages and heap",                   memory },
+    { "info net",     "",                "who is on the switch: addresses and frames",       network },
     { "info disks",   "",                "the host's disks and their partitions",            disks },
     { "info time",    "",                "time since boot, and of day",                      time },
 };

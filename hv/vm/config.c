@@ -117,6 +117,63 @@ static const char *set_disk(struct vm_config *c, char *value)
     return NULL;
 }
 
+/* 52:54:00:12:34:56 */
+static bool parse_mac(const char *text, uint8_t *out)
+{
+    for (unsigned i = 0; i < 6; i++, text += 3) {
+        uint64_t byte;
+        char digits[] = { '0', 'x', text[0], text[0] ? text[1] : 0, 0 };
+        if (!digits[3] || !hv_parse_u64(digits, false, &byte) || text[2] != (i < 5 ? ':' : 0)) return false;
+        out[i] = (uint8_t)byte;
+    }
+    return true;
+}
+
+static const char *set_nic_word(struct nic_config *n, char *word)
+{
+    static const uint8_t none[6];
+    uint64_t v;
+    if (!strcmp(word, "trunk")) {
+        n->is_trunk = true;
+    } else if (!strcmp(word, "any-mac")) {
+        n->has_any_mac = true;
+    } else if (!strncmp(word, "mac=", 4)) {
+        if (!parse_mac(word + 4, n->mac)) return "has no MAC address (write mac=52:54:00:12:34:56)";
+        if (n->mac[0] & 1 || !memcmp(n->mac, none, sizeof none)) return "has a MAC address that is no single card's";
+        n->has_mac = true;
+    } else if (!strncmp(word, "vlan=", 5)) {
+        if (!hv_parse_u64(word + 5, false, &v) || v > 4094) return "has no VLAN (0 to 4094)";
+        n->vlan = (uint16_t)v;
+    } else if (!strncmp(word, "queues=", 7)) {
+        if (!hv_parse_u64(word + 7, false, &v) || !v || v > VM_MAX_NIC_PAIRS) return "has no number of queues (1 to 4)";
+        n->pairs = (uint16_t)v;
+    } else if (!strncmp(word, "rate=", 5)) {
+        if (!hv_parse_u64(word + 5, true, &v) || v < KIB(1) || v > GIB(1024)) return "has no rate (bytes a second, rate=1M)";
+        n->rate_bytes = v;
+    } else {
+        return "has an unknown word (mac=, vlan=, trunk, any-mac, queues=, rate=)";
+    }
+    return NULL;
+}
+
+/* net = switch[,WORD]... */
+static const char *set_net(struct vm_config *c, char *value)
+{
+    if (c->nic_count == VM_MAX_NICS) return "is one network card too many (4 at most)";
+    struct nic_config n = { .pairs = 1 };
+    char *word = strchr(value, ',');
+    if (word) *word++ = 0;
+    if (strcmp(value, "switch")) return "is no network (write switch)";
+    for (char *next; word; word = next) {
+        next = strchr(word, ',');
+        if (next) *next++ = 0;
+        const char *why = set_nic_word(&n, word);
+        if (why) return why;
+    }
+    c->nic[c->nic_count++] = n;
+    return NULL;
+}
+
 static const char *set_option(struct vm_config *c, char *value)
 {
     if (c->option_count == VM_MAX_OPTIONS) return "is one option too many (8 at most)";
@@ -224,6 +281,7 @@ static const struct key { const char *name; set_fn *set; bool may_repeat; } keys
     { "initrd",   set_initrd,   false },
     { "cmdline",  set_cmdline,  false },
     { "disk",     set_disk,     true  },
+    { "net",      set_net,      true  },
     { "option",   set_option,   true  },
     { "weight",   set_weight,   false },
     { "cap",      set_cap,      false },

@@ -7,6 +7,7 @@
 #include "hv/core/heap.h"
 #include "hv/vm/console.h"
 #include "hv/vm/hostdisk.h"
+#include "hv/vm/network.h"
 #include "hv/vm/sched.h"
 
 static uint64_t wall_time_s(void) { return arch_wall_time_s(); }
@@ -71,6 +72,7 @@ void vm_unmake(struct vm *vm)
     if (vm->machine) vm->ops->destroy(vm->machine);
     gmem_free(&vm->gmem);
     for (unsigned i = 0; i < vm->machine_config.disk_count; i++) block_destroy(vm->machine_config.disk[i]);
+    for (unsigned i = 0; i < vm->machine_config.nic_count; i++) net_port_destroy(vm->machine_config.nic[i].port);
     console_destroy(vm->console);
     for (unsigned i = 0; vm->files.close && i < vm->blob_count; i++) vm->files.close(vm->files.ctx, &vm->blob[i]);
     if (vm->engine_vm) vm->engine->vm_destroy(vm->engine_vm);
@@ -133,12 +135,21 @@ struct vm_error vm_make(struct vm *vm, const struct file_source *files, vm_power
     struct vm_error e = open_blob(vm, "kernel", c->kernel_path, &mc->kernel);
     if (!vm_failed(e)) e = open_blob(vm, "firmware", c->firmware_path, &mc->firmware);
     if (!vm_failed(e)) e = open_blob(vm, "initrd", c->initrd_path, &mc->initrd);
-    if (!vm_failed(e)) e = vm->ops->check(mc);
+    struct machine_config whole = *mc;
+    whole.disk_count = c->disk_count;
+    whole.nic_count = c->nic_count;
+    if (!vm_failed(e)) e = vm->ops->check(&whole);
     if (vm_failed(e)) return e;
     for (unsigned i = 0; i < c->disk_count; i++) {
         e = make_disk(vm, &c->disk[i], &mc->disk[i]);
         if (vm_failed(e)) return e;
         mc->disk_count++;
+    }
+    for (unsigned i = 0; i < c->nic_count; i++) {
+        e = network_port(vm->name, i, &c->nic[i], &mc->nic[i].port);
+        if (vm_failed(e)) return e;
+        mc->nic[i].pairs = c->nic[i].pairs;
+        mc->nic_count++;
     }
     vm->vcpus = heap_alloc(sizeof *vm->vcpus * c->vcpu_count);
     vm->sched = heap_alloc(sizeof *vm->sched * c->vcpu_count);

@@ -59,6 +59,10 @@ struct vm_error vm_config_check(const struct vm_config *c, enum guest_arch host_
     if (!c->vcpu_count) return vm_error_because(VM_CORE_INVALID_CONFIG, "no vCPU");
     if (c->vcpu_count > VM_MAX_VCPUS) return vm_error_because(VM_CORE_INVALID_CONFIG, "more than 64 vCPUs");
     if (c->disk_count > VM_MAX_DISKS || c->option_count > VM_MAX_OPTIONS) return vm_error_because(VM_CORE_INVALID_CONFIG, "too many disks or options");
+    if (c->nic_count > VM_MAX_NICS) return vm_error_because(VM_CORE_INVALID_CONFIG, "too many network cards");
+    for (unsigned i = 0; i < c->nic_count; i++) {
+        if (!c->nic[i].pairs || c->nic[i].pairs > VM_MAX_NIC_PAIRS || c->nic[i].vlan > 4094) return vm_error_because(VM_CORE_INVALID_CONFIG, "net: queues or VLAN out of range");
+    }
     if (c->weight > VM_MAX_WEIGHT) return vm_error_because(VM_CORE_INVALID_CONFIG, "weight is more than 10000");
     if (c->cap_percent > VM_MAX_CAP) return vm_error_because(VM_CORE_INVALID_CONFIG, "cap is more than 6400%");
     if (c->watchdog_s > VM_MAX_WATCHDOG_S) return vm_error_because(VM_CORE_INVALID_CONFIG, "watchdog is more than a day");

@@ -6,6 +6,8 @@
 
 #define VM_MAX_DISKS   8
 #define VM_MAX_OPTIONS 8
+#define VM_MAX_NICS    4
+#define VM_MAX_NIC_PAIRS 4
 #define VM_MAX_VCPUS   64
 #define VM_NAME_BYTES  32
 #define VM_DEFAULT_WEIGHT 100
@@ -17,6 +19,15 @@ enum disk_kind { DISK_RAM, DISK_IMAGE, DISK_FILE, DISK_HOST };
 /* RAM: `size_bytes` of zeroes. IMAGE: a file, read-only, or with an overlay that keeps writes in memory.
  * FILE: a file of the host, written in place (hosted). HOST: a disk of the host's own or a partition of it, "0" or "0p2". */
 struct disk_config { enum disk_kind kind; const char *path; uint64_t size_bytes; bool is_read_only, has_overlay; };
+
+/* A network card on the host's switch. The MAC address is made from the VM's name when has_mac is false. */
+struct nic_config {
+    uint8_t  mac[6];
+    bool     has_mac, is_trunk, has_any_mac;
+    uint16_t vlan;                               /* 0 to 4094 */
+    uint16_t pairs;                              /* of queues, 1 to VM_MAX_NIC_PAIRS */
+    uint64_t rate_bytes;                         /* a second that it may send; 0: any */
+};
 
 /* What becomes of a VM that has ended by itself. ON_FAILURE: it failed, or its guest gave a code. */
 enum vm_restart { RESTART_NEVER, RESTART_ON_FAILURE, RESTART_ALWAYS };
@@ -35,6 +46,8 @@ struct vm_config {
     bool            is_mode_auto;                /* exec_mode is the fastest that this host has for this guest */
     struct disk_config disk[VM_MAX_DISKS];
     unsigned        disk_count;
+    struct nic_config nic[VM_MAX_NICS];
+    unsigned        nic_count;
     const char     *option[VM_MAX_OPTIONS];      /* the machine's own "key=value" words */
     unsigned        option_count;
     uint32_t        weight;                      /* of its share of the cores, 1 to 10000; 0: VM_DEFAULT_WEIGHT */

@@ -24,5 +24,5 @@ $(BUILD)/hosted/fuzz-virtio: $(BUILD)/obj/san/test/fuzz/virtio.c.o $(BUILD)/obj/
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
 	$(Q)$(CC_of_san) -pthread -fsanitize=address,undefined -rdynamic -o $@ $(filter %.o,$^)
-fuzz-virtio: $(BUILD)/hosted/fuzz-virtio  ## a hostile virtio driver against the block, console and entropy devices (SECONDS=60)
+fuzz-virtio: $(BUILD)/hosted/fuzz-virtio  ## a hostile virtio driver against the block, console, entropy and network devices (SECONDS=60)
 	$(Q)$< $(or $(SECONDS),60) $(SEED)

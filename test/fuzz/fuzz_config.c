@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size_bytes)
     for (unsigned i = 0; i < config.count; i++) {
         const struct vm_config *c = &config.vm[i];
         CHECK(strlen(c->name) < VM_NAME_BYTES && c->vcpu_count >= 1 && c->vcpu_count <= VM_MAX_VCPUS);
-        CHECK(c->disk_count <= VM_MAX_DISKS && c->option_count <= VM_MAX_OPTIONS && c->memory_size % HV_PAGE_BYTES == 0);
+        CHECK(c->disk_count <= VM_MAX_DISKS && c->option_count <= VM_MAX_OPTIONS && c->nic_count <= VM_MAX_NICS && c->memory_size % HV_PAGE_BYTES == 0);
         for (unsigned k = 0; is_good && k < c->option_count; k++) CHECK(strchr(c->option[k], '='));
     }
     free(text);

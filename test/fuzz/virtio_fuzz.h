@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include "drivers/virt/virtio_blk.h"
 #include "drivers/virt/virtio_console.h"
+#include "drivers/virt/virtio_net.h"
 #include "drivers/virt/virtio_rng.h"
 #include "hv/core/heap.h"
 #include "hv/core/timer.h"
@@ -20,12 +21,14 @@
 #define FUZZ_TABLES        (GUEST_RAM + MIB(1))             /* indirect tables */
 #define FUZZ_BUFFERS       (GUEST_RAM + MIB(2) - 65536)     /* across host chunks */
 
-enum fuzz_kind { FUZZ_BLK, FUZZ_BLK_RO, FUZZ_BLK_OVERLAY, FUZZ_CONSOLE, FUZZ_RNG, FUZZ_KINDS };
+enum fuzz_kind { FUZZ_BLK, FUZZ_BLK_RO, FUZZ_BLK_OVERLAY, FUZZ_CONSOLE, FUZZ_RNG, FUZZ_NET, FUZZ_NET_MANY, FUZZ_KINDS };
 struct fuzz {
     struct guest g;
     enum fuzz_kind kind;
     struct faulty *disk;
     struct block *overlay;
+    struct net_switch lan;                                  /* the card's, and a neighbour's who hears and answers */
+    struct net_port *port, *neighbour;
     struct ring ring[VIRTIO_MAX_QUEUES];
     uint64_t seed, random, scribbles;
     uint32_t stop;                                          /* atomic: for the scribbler */
@@ -60,6 +63,14 @@ static inline void fuzz_hear(void *ctx, const char *text, size_t length)
     struct fuzz *f = ctx;
     (void)text;
     f->heard += (uint32_t)length;
+}
+static inline bool fuzz_is_net(const struct fuzz *f) { return f->kind == FUZZ_NET || f->kind == FUZZ_NET_MANY; }
+static inline bool fuzz_hear_frame(void *ctx, const struct net_frame *frame)
+{
+    struct fuzz *f = ctx;
+    CHECK(net_frame_is_sound(frame) && !frame->has_partial_sum);
+    f->heard++;
+    return true;
 }
 static inline bool fuzz_entropy(void *out, size_t size_bytes)
 {
@@ -113,7 +124,7 @@ static inline void fuzz_chain(struct fuzz *f, uint64_t table, unsigned size, uns
 }
 static inline void fuzz_offer(struct fuzz *f)
 {
-    struct ring *r = &f->ring[fuzz_below(f, f->kind == FUZZ_CONSOLE ? 2 : 1)];
+    struct ring *r = &f->ring[fuzz_below(f, fuzz_is_net(f) ? VIRTIO_MAX_QUEUES : f->kind == FUZZ_CONSOLE ? 2 : 1)];
     unsigned size = r->size && r->size <= 256 ? r->size : 8;
     for (uint64_t n = 1 + fuzz_below(f, fuzz_one_in(f, 8) ? size : 3); n; n--) {
         uint16_t head = (uint16_t)fuzz_below(f, size);
@@ -165,6 +176,19 @@ static inline void fuzz_register(struct fuzz *f)
     if (fuzz_one_in(f, 2)) access_read(&f->g, offset, size);
     else access_write(&f->g, offset, size, fuzz_one_in(f, 2) ? fuzz_below(f, 4) : fuzz_next(&f->random));
 }
+/* The neighbour sends, in its own name. */
+static inline void fuzz_neighbour(struct fuzz *f)
+{
+    struct net_frame frame;
+    for (unsigned i = 0; i < sizeof frame.data; i++) frame.data[i] = (uint8_t)(i * 7);
+    memcpy(frame.data, fuzz_one_in(f, 3) ? "\xff\xff\xff\xff\xff\xff" : fuzz_one_in(f, 5) ? "\1\2\3\4\5\6" : "\2\0\0\0\0\1", 6);
+    memcpy(frame.data + 6, "\2\0\0\0\0\2", 6);
+    if (fuzz_one_in(f, 4)) store_le16(frame.data + 12, 0x81), store_le16(frame.data + 14, (uint16_t)fuzz_next(&f->random));
+    frame.length = 14 + (uint32_t)fuzz_below(f, NET_FRAME_MOST - 12);
+    frame.has_partial_sum = fuzz_one_in(f, 4);
+    frame.sum_start = (uint16_t)fuzz_below(f, 1600), frame.sum_offset = (uint16_t)fuzz_below(f, 30);
+    net_send(f->neighbour, &frame);
+}
 static inline void fuzz_host(struct fuzz *f)
 {
     static const char text[300] = "typed";
@@ -174,6 +198,7 @@ static inline void fuzz_host(struct fuzz *f)
         for (uint64_t n = fuzz_below(f, 10); n; n--) (void)faulty_release(f->disk, fuzz_one_in(f, 4));
     }
     if (f->kind == FUZZ_CONSOLE) (void)virtio_console_input(f->g.region.dev, text, fuzz_below(f, sizeof text));
+    for (uint64_t n = fuzz_is_net(f) ? fuzz_below(f, 20) : 0; n; n--) fuzz_neighbour(f);
     timer_run_due();
 }
 static inline void fuzz_scribble(struct fuzz *f, uint64_t *random)
@@ -214,7 +239,7 @@ static inline void fuzz_check_end(struct fuzz *f)
 /* After a reset a driver that keeps the rules is served, whatever went before. */
 static inline void fuzz_check_works(struct fuzz *f)
 {
-    struct ring *r = &f->ring[f->kind == FUZZ_CONSOLE];
+    struct ring *r = &f->ring[f->kind == FUZZ_CONSOLE || fuzz_is_net(f)];
     const uint64_t at = FUZZ_BUFFERS;
     uint32_t before = f->heard;
     if (f->disk) f->disk->is_keeping = false, f->disk->fail_at = 0;
@@ -229,6 +254,11 @@ static inline void fuzz_check_works(struct fuzz *f)
         descriptor(r, 0, at, 16, DESC_NEXT, 1);
         descriptor(r, 1, at + 512, 512, DESC_NEXT | DESC_WRITE, 2);
         descriptor(r, 2, at + 1024, 1, DESC_WRITE, 0);
+    } else if (fuzz_is_net(f)) {
+        uint8_t *p = ram(&f->g, at, 12 + 60);
+        memset(p, 0, 12 + 60);
+        memcpy(p + 12, "\2\0\0\0\0\2\2\0\0\0\0\1", 12);
+        descriptor(r, 0, at, 12 + 60, 0, 0);
     } else {
         descriptor(r, 0, at, 16, f->kind == FUZZ_CONSOLE ? 0 : DESC_WRITE, 0);
     }
@@ -237,8 +267,16 @@ static inline void fuzz_check_works(struct fuzz *f)
     CHECK(used(r, NULL) == 0 && !is_broken(&f->g));
     if (f->disk) CHECK(*(uint8_t *)ram(&f->g, at + 1024, 1) == 0);
     if (f->kind == FUZZ_CONSOLE) CHECK(f->heard - before >= 16);
+    if (fuzz_is_net(f)) CHECK(f->heard - before >= 1);
 }
 
+static inline struct net_port *fuzz_port(struct fuzz *f, uint8_t last, bool is_ours)
+{
+    struct net_port_config c = { .name = "fuzz", .mac = { 2, 0, 0, 0, 0, last }, .is_trunk = f->seed & 8, .has_any_mac = is_ours && f->seed & 16 };
+    struct net_port *p;
+    CHECK(!vm_failed(net_port_create(&f->lan, &c, &p)));
+    return p;
+}
 static inline void fuzz_create(struct fuzz *f)
 {
     struct virtio_slot s = guest_slot(&f->g);
@@ -248,6 +286,11 @@ static inline void fuzz_create(struct fuzz *f)
         f->disk->block.is_read_only = f->kind != FUZZ_BLK;
         if (f->kind == FUZZ_BLK_OVERLAY) CHECK(!vm_failed(block_overlay_create(&f->disk->block, &f->overlay)));
         e = virtio_blk_create(&s, f->overlay ? f->overlay : &f->disk->block, &f->g.region);
+    } else if (fuzz_is_net(f)) {
+        f->port = fuzz_port(f, 1, true);
+        f->neighbour = fuzz_port(f, 2, false);
+        net_port_open(f->neighbour, fuzz_hear_frame, f);
+        e = virtio_net_create(&s, f->port, f->kind == FUZZ_NET ? 1 : 4, &f->g.region);
     } else {
         e = f->kind == FUZZ_CONSOLE ? virtio_console_create(&s, f, fuzz_hear, &f->g.region)
                                     : virtio_rng_create(&s, fuzz_entropy, &f->g.region);
@@ -290,6 +333,8 @@ static inline void virtio_fuzz_case(uint64_t seed, unsigned steps, bool has_scri
     fuzz_check_works(&f);
     fuzz_check_end(&f);
     guest_end(&f.g);
+    net_port_destroy(f.port);
+    net_port_destroy(f.neighbour);
     if (f.overlay) block_destroy(f.overlay);
     free(f.disk);
     CHECK_EQ_U64(heap_used_bytes(), heap_was);

@@ -119,6 +119,18 @@ run "a disk image's overlay takes writes" 0 "${base[@]}" --disk "image:$tmp/disk
     --cmdline "console=ttyS0 hv.disk=check:vale hv.disk=write:over hv.disk=check:over hv.poweroff" -- '^GUEST-DISK-OK vale' '^GUEST-DISK-OK over'
 unchanged "a disk image's overlay takes writes"
 
+# Two machines on the switch: echoes both ways, a text of 1.3 MB by TCP; one of them with several queues.
+if wanted "two Linux guests on the switch"; then
+    printf '[vm %s]\nmemory = 64M\nmode = jit\nkernel = %s\ninitrd = %s\ncmdline = console=ttyS0 %s\nnet = switch%s\n' \
+        one "$linux/kernel" "$linux/initrd" 'hv.give hv.ping=10.0.0.1/10.0.0.2' '' > "$tmp/net.conf"
+    printf '[vm %s]\nmemory = 64M\nvcpus = 2\nmode = jit\nkernel = %s\ninitrd = %s\ncmdline = console=ttyS0 %s\nnet = switch%s\n' \
+        two "$linux/kernel" "$linux/initrd" 'hv.ping=10.0.0.2/10.0.0.1 hv.take=10.0.0.1' ',queues=2' >> "$tmp/net.conf"
+    printf 'wait %s "GUEST-%s" 300\n' one PING two PING two TAKE > "$tmp/net.script"
+    printf 'info net\npoweroff\n' >> "$tmp/net.script"
+fi
+run "two Linux guests on the switch" 0 "$tmp/net.conf" --monitor --script "$tmp/net.script" --timeout 600 \
+    -- 'GUEST-PING-OK 10.0.0.1' 'GUEST-PING-OK 10.0.0.2' 'GUEST-TAKE-OK 10.0.0.1' '^one.0 .* 0 +0$' '^two.0 .* 0 +0$' 'commands, 0 failed'
+
 # No initrd: the root is an ext2 file system on the disk.
 if wanted "linux, root on a disk, no initrd"; then
     mkdir "$tmp/root"

@@ -33,7 +33,7 @@ TEST(arm64_machines_that_cannot_be_are_refused_with_a_reason)
     EXPECT(c.vcpu_count = 0, "vcpus: an arm64 machine has 1 to 64");
     EXPECT(c.vcpu_count = 65, "vcpus: an arm64 machine has 1 to 64");
     EXPECT(c.vcpu_count = 64, "");
-    EXPECT(c.disk_count = 9, "disk: an arm64 machine has 8 slots");
+    EXPECT(c.disk_count = 9, "disk, net: an arm64 machine has 8 slots");
     EXPECT((memset(cmdline, 'x', 4999), c.cmdline = cmdline), "cmdline: longer than 4095 bytes");
     EXPECT(c.kernel.size_bytes = 0, "");                    /* bare RAM */
     EXPECT(c.kernel = ((struct blob){ gzip, sizeof gzip }), "the image is compressed with gzip: unpack it first");

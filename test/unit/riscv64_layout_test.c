@@ -69,7 +69,7 @@ TEST(layout_what_cannot_be_is_refused_with_a_reason)
     EXPECT(c.memory_size += 512, "memory: not a whole number of 4 KiB pages");
     EXPECT(c.vcpu_count = 0, "vcpus: a riscv64 machine has 1 to 64");
     EXPECT(c.vcpu_count = 65, "vcpus: a riscv64 machine has 1 to 64");
-    EXPECT(c.disk_count = 9, "disk: a riscv64 machine has 8 slots");
+    EXPECT(c.disk_count = 9, "disk, net: a riscv64 machine has 8 slots");
     EXPECT((memset(cmdline, 'x', 4999), c.cmdline = cmdline), "cmdline: longer than 4095 bytes");
     EXPECT(c.kernel.size_bytes = 0, "");                    /* bare RAM */
     EXPECT(c.kernel = ((struct blob){ gzip, sizeof gzip }), "the image is compressed with gzip: unpack it first");

@@ -45,6 +45,8 @@ static const char whole[] =
     "disk = image:root.img\n"
     "disk = file:data.img\n"
     "disk = data2.img,ro\n"
+    "net = switch\n"
+    "net = switch,vlan=7,trunk,any-mac,queues=4,rate=2M,mac=52:54:00:ab:CD:01\n"
     "option = ad=svade\n"
     "option = sstc=off\n"
     "weight = 400\n"
@@ -88,6 +90,10 @@ TEST(description_sets_every_key)
         if (want->path) CHECK_STR(got->path, want->path);
         else CHECK(!got->path);
     }
+    const struct nic_config *plain = &c->nic[0], *card = &c->nic[1];
+    CHECK(c->nic_count == 2 && plain->pairs == 1 && !plain->has_mac && !plain->is_trunk && !plain->has_any_mac && !plain->vlan && !plain->rate_bytes);
+    CHECK(card->vlan == 7 && card->is_trunk && card->has_any_mac && card->pairs == 4 && card->rate_bytes == MIB(2) && card->has_mac);
+    CHECK(!memcmp(card->mac, "\x52\x54\0\xab\xcd\1", 6));
     CHECK_EQ_U64(c->option_count, 2);
     CHECK_STR(c->option[1], "sstc=off");
     CHECK_STR(config.vm[1].name, "two");
@@ -184,6 +190,16 @@ static const struct { const char *text, *said; } bad[] = {
     { HEAD "disk = ram:1M,ro\n", "vm.conf:2: disk: 'ram:1M,ro' is RAM and read-only: it would be empty for ever\n" },
     { HEAD "disk = image:\n", "vm.conf:2: disk: 'image:' names no file\n" },
     { HEAD "disk = file:,ro\n", "vm.conf:2: disk: 'file:,ro' names no file\n" },
+    { HEAD "net = wire\n", "vm.conf:2: net: 'wire' is no network (write switch)\n" },
+    { HEAD "net = switch,vlan=4095\n", "vm.conf:2: net: 'switch,vlan=4095' has no VLAN (0 to 4094)\n" },
+    { HEAD "net = switch,queues=0\n", "vm.conf:2: net: 'switch,queues=0' has no number of queues (1 to 4)\n" },
+    { HEAD "net = switch,rate=1\n", "vm.conf:2: net: 'switch,rate=1' has no rate (bytes a second, rate=1M)\n" },
+    { HEAD "net = switch,mac=52:54:00:12:34\n", "vm.conf:2: net: 'switch,mac=52:54:00:12:34' has no MAC address (write mac=52:54:00:12:34:56)\n" },
+    { HEAD "net = switch,mac=52:54:00:12:34:5\n", "vm.conf:2: net: 'switch,mac=52:54:00:12:34:5' has no MAC address (write mac=52:54:00:12:34:56)\n" },
+    { HEAD "net = switch,mac=52:54:00:12:34:567\n", "vm.conf:2: net: 'switch,mac=52:54:00:12:34:567' has no MAC address (write mac=52:54:00:12:34:56)\n" },
+    { HEAD "net = switch,mac=53:54:00:12:34:56\n", "vm.conf:2: net: 'switch,mac=53:54:00:12:34:56' has a MAC address that is no single card's\n" },
+    { HEAD "net = switch,\n", "vm.conf:2: net: 'switch,' has an unknown word (mac=, vlan=, trunk, any-mac, queues=, rate=)\n" },
+    { HEAD "net=switch\nnet=switch\nnet=switch\nnet=switch\nnet=switch\n", "vm.conf:6: net: 'switch' is one network card too many (4 at most)\n" },
     { HEAD "disk = f,rw\n", "vm.conf:2: disk: 'f,rw' has an unknown word after the comma (only ro)\n" },
     { HEAD "disk=a\ndisk=a\ndisk=a\ndisk=a\ndisk=a\ndisk=a\ndisk=a\ndisk=a\ndisk=a\n", "vm.conf:10: disk: 'a' is one disk too many (8 at most)\n" },
     { HEAD "option = svade\n", "vm.conf:2: option: 'svade' is not of the form key=value\n" },
@@ -285,7 +301,7 @@ static void check_sound(void)
     CHECK(config.count <= CONFIG_MAX_VMS && !(config.broken >> config.count));
     for (unsigned i = 0; i < config.count; i++) {
         const struct vm_config *c = &config.vm[i];
-        CHECK(c->disk_count <= VM_MAX_DISKS && c->option_count <= VM_MAX_OPTIONS);
+        CHECK(c->disk_count <= VM_MAX_DISKS && c->option_count <= VM_MAX_OPTIONS && c->nic_count <= VM_MAX_NICS);
         CHECK(c->vcpu_count >= 1 && c->vcpu_count <= VM_MAX_VCPUS && c->memory_size && c->memory_size % 4096 == 0);
         CHECK((unsigned)c->guest_arch < GUEST_ARCH_COUNT && (unsigned)c->exec_mode < EXEC_MODE_COUNT);
         CHECK(is_inside(c->name) && is_inside(c->kernel_path) && is_inside(c->firmware_path) && is_inside(c->initrd_path) && is_inside(c->cmdline));

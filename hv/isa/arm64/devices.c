@@ -8,6 +8,7 @@
 #include "drivers/virt/virtio_blk.h"
 #include "drivers/virt/virtio_console.h"
 #include "drivers/virt/virtio_mmio.h"
+#include "drivers/virt/virtio_net.h"
 #include "drivers/virt/virtio_rng.h"
 #include "hv/core/percpu.h"
 
@@ -93,7 +94,7 @@ static struct vm_error make_small(struct arm64_machine *m)
     return attach(m, pl031_create(guest_phys_addr_make(ARM64_RTC_BASE), spi_line(m, ARM64_RTC_IRQ), m->host.wall_time_s, &r), &r);
 }
 
-/* Disks from slot 0 upwards; entropy in the last slot and the console before it, where disks leave room. */
+/* Disks from slot 0 upwards, network cards behind them; entropy in the last slot and the console before it, where they leave room. */
 enum { CONSOLE_SLOT = ARM64_VIRTIO_SLOTS - 2, RNG_SLOT = ARM64_VIRTIO_SLOTS - 1 };
 
 static struct vm_error make_slot(struct arm64_machine *m, unsigned n)
@@ -101,6 +102,10 @@ static struct vm_error make_slot(struct arm64_machine *m, unsigned n)
     const struct virtio_slot s = { .base = { ARM64_VIRTIO_BASE + (uint64_t)n * ARM64_VIRTIO_BYTES }, .gmem = m->gmem, .irq = spi_line(m, ARM64_VIRTIO_IRQ + n) };
     struct mmio_region r;
     if (n < m->config.disk_count) return attach(m, virtio_blk_create(&s, m->config.disk[n], &r), &r);
+    if (n < m->config.disk_count + m->config.nic_count) {
+        const struct machine_nic *nic = &m->config.nic[n - m->config.disk_count];
+        return attach(m, virtio_net_create(&s, nic->port, nic->pairs, &r), &r);
+    }
     if (n == RNG_SLOT && m->host.random) {
         struct vm_error e = virtio_rng_create(&s, m->host.random, &r);
         if (!vm_failed(e)) return attach(m, e, &r);

@@ -78,7 +78,7 @@ static struct vm_error check(const struct machine_config *c)
     if (c->memory_size < MIN_MEMORY || c->memory_size > MAX_MEMORY) return refuse("memory: an arm64 machine has 4M to 255G");
     if (c->memory_size % HV_PAGE_BYTES) return refuse("memory: not a whole number of 4 KiB pages");
     if (!c->vcpu_count || c->vcpu_count > ARM64_MAX_VCPUS) return refuse("vcpus: an arm64 machine has 1 to 64");
-    if (c->disk_count > ARM64_VIRTIO_SLOTS) return refuse("disk: an arm64 machine has 8 slots");
+    if (c->disk_count + c->nic_count > ARM64_VIRTIO_SLOTS) return refuse("disk, net: an arm64 machine has 8 slots");
     if (c->cmdline && strnlen(c->cmdline, MAX_CMDLINE_BYTES) == MAX_CMDLINE_BYTES) return refuse("cmdline: longer than 4095 bytes");
     struct vm_error e = parse_options(c, &gic_version);
     if (!vm_failed(e) && gic_version == 2 && c->vcpu_count > GIC_V2_CPUS) e = refuse("vcpus: with a GICv2 an arm64 machine has 1 to 8");

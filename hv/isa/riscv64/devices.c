@@ -10,6 +10,7 @@
 #include "drivers/virt/virtio_blk.h"
 #include "drivers/virt/virtio_console.h"
 #include "drivers/virt/virtio_mmio.h"
+#include "drivers/virt/virtio_net.h"
 #include "drivers/virt/virtio_rng.h"
 #include "hv/isa/riscv64/state.h"
 
@@ -137,7 +138,7 @@ static struct vm_error make_small(struct rv_machine *m)
     return e;
 }
 
-/* Disks from slot 0 upwards; entropy in the last slot and the console before it, where disks leave room. */
+/* Disks from slot 0 upwards, network cards behind them; entropy in the last slot and the console before it, where they leave room. */
 enum { CONSOLE_SLOT = RV_VIRTIO_SLOTS - 2, RNG_SLOT = RV_VIRTIO_SLOTS - 1 };
 
 static struct vm_error make_slot(struct rv_machine *m, unsigned n)
@@ -146,6 +147,10 @@ static struct vm_error make_slot(struct rv_machine *m, unsigned n)
                                    .irq = source_line(m, RV_VIRTIO_IRQ + n) };
     struct mmio_region r;
     if (n < m->config.disk_count) return attach(m, virtio_blk_create(&s, m->config.disk[n], &r), &r);
+    if (n < m->config.disk_count + m->config.nic_count) {
+        const struct machine_nic *nic = &m->config.nic[n - m->config.disk_count];
+        return attach(m, virtio_net_create(&s, nic->port, nic->pairs, &r), &r);
+    }
     if (n == RNG_SLOT && m->host.random) {
         struct vm_error e = virtio_rng_create(&s, m->host.random, &r);
         if (!vm_failed(e)) return attach(m, e, &r);

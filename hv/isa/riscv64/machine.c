@@ -117,7 +117,7 @@ static struct vm_error check(const struct machine_config *c)
         return refuse("memory: a riscv64 machine has 4M to 1024G");
     if (c->memory_size % HV_PAGE_BYTES) return refuse("memory: not a whole number of 4 KiB pages");
     if (!c->vcpu_count || c->vcpu_count > RV_MAX_HARTS) return refuse("vcpus: a riscv64 machine has 1 to 64");
-    if (c->disk_count > RV_VIRTIO_SLOTS) return refuse("disk: a riscv64 machine has 8 slots");
+    if (c->disk_count + c->nic_count > RV_VIRTIO_SLOTS) return refuse("disk, net: a riscv64 machine has 8 slots");
     if (c->cmdline && strnlen(c->cmdline, MAX_CMDLINE_BYTES) == MAX_CMDLINE_BYTES)
         return refuse("cmdline: longer than 4095 bytes");
     struct vm_error e = rv_options_parse(c, &options);

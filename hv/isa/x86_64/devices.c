@@ -11,6 +11,7 @@
 #include "drivers/virt/virtio_blk.h"
 #include "drivers/virt/virtio_console.h"
 #include "drivers/virt/virtio_mmio.h"
+#include "drivers/virt/virtio_net.h"
 #include "drivers/virt/virtio_rng.h"
 #include "hv/isa/x86_64/machine.h"
 
@@ -159,7 +160,7 @@ static struct vm_error make_small(struct x86_machine *m)
     return attach(m, debugcon_create(&debugcon, r), r);
 }
 
-/* Disks from slot 0 upwards; entropy in the last slot and the console before it, where disks leave room. */
+/* Disks from slot 0 upwards, network cards behind them; entropy in the last slot and the console before it, where they leave room. */
 enum { CONSOLE_SLOT = X86_VIRTIO_SLOTS - 2, RNG_SLOT = X86_VIRTIO_SLOTS - 1 };
 
 static struct vm_error attach_slot(struct x86_machine *m, struct vm_error made, struct mmio_region *r)
@@ -174,6 +175,10 @@ static struct vm_error make_slot(struct x86_machine *m, unsigned n)
                                    .irq = ioapic_line(m->ioapic, X86_VIRTIO_GSI + n) };
     struct mmio_region r;
     if (n < m->config.disk_count) return attach_slot(m, virtio_blk_create(&s, m->config.disk[n], &r), &r);
+    if (n < m->config.disk_count + m->config.nic_count) {
+        const struct machine_nic *nic = &m->config.nic[n - m->config.disk_count];
+        return attach_slot(m, virtio_net_create(&s, nic->port, nic->pairs, &r), &r);
+    }
     if (n == RNG_SLOT && m->host.random) {
         struct vm_error e = virtio_rng_create(&s, m->host.random, &r);
         if (!vm_failed(e)) return attach_slot(m, e, &r);

@@ -19,7 +19,7 @@ static struct vm_error check(const struct machine_config *c)
     if (c->memory_size < MIN_MEMORY || c->memory_size > MAX_MEMORY) return refuse("memory: an x86_64 machine has 4M to 512G");
     if (c->memory_size % HV_PAGE_BYTES) return refuse("memory: not a whole number of 4 KiB pages");
     if (!c->vcpu_count || c->vcpu_count > X86_MAX_CPUS) return refuse("vcpus: an x86_64 machine has 1 to 64");
-    if (c->disk_count > X86_VIRTIO_SLOTS) return refuse("disk: an x86_64 machine has 8 slots");
+    if (c->disk_count + c->nic_count > X86_VIRTIO_SLOTS) return refuse("disk, net: an x86_64 machine has 8 slots");
     if (c->option_count) return refuse("unknown machine option; an x86_64 machine has none");
     if (c->cmdline && strnlen(c->cmdline, MAX_CMDLINE_BYTES) == MAX_CMDLINE_BYTES) return refuse("cmdline: longer than 2047 bytes");
     return x86_layout_make(c, &layout);
