@@ -27,6 +27,9 @@ enum lapic_register {
 #define ERROR_SEND_ILLEGAL    (1u << 5)
 #define ERROR_RECEIVE_ILLEGAL (1u << 6)
 
+/* Vectors; `used`: bit n for word n, which is not zero. */
+struct vectors { uint32_t word[8], used; };
+
 struct lapics;
 struct lapic {
     struct lapics  *all;
@@ -35,7 +38,8 @@ struct lapic {
     struct irq_line news, nmi;
     unsigned        cpu;
     bool            is_on, is_x2;
-    uint32_t        irr[8], isr[8], tmr[8];
+    struct vectors  irr, isr;
+    uint32_t        tmr[8];
     uint32_t        tpr, ldr, dfr, svr, esr, esr_latched, icr_high, lvt[6], divide;
     uint64_t        icr, initial;
     uint64_t        start_ns;              /* of the guest's clock: when the count began */
@@ -46,12 +50,21 @@ struct lapics { struct lapic_config config; struct lapic cpu[]; };
 
 static uint64_t scale(uint64_t v, uint64_t by, uint64_t per) { return (uint64_t)((unsigned __int128)v * by / per); }
 
-static int highest(const uint32_t *set)
+static int highest(const struct vectors *set)
 {
-    for (int i = 7; i >= 0; i--) {
-        if (set[i]) return 32 * i + (int)log2_floor(set[i]);
-    }
-    return -1;
+    if (!set->used) return -1;
+    unsigned n = log2_floor(set->used);
+    return (int)(32 * n + log2_floor(set->word[n]));
+}
+static void add_vector(struct vectors *set, unsigned n)
+{
+    set->word[n / 32] |= 1u << n % 32;
+    set->used |= 1u << n / 32;
+}
+static void remove_vector(struct vectors *set, unsigned n)
+{
+    set->word[n / 32] &= ~(1u << n % 32);
+    if (!set->word[n / 32]) set->used &= ~(1u << n / 32);
 }
 static bool has_bit(const uint32_t *set, unsigned n)  { return set[n / 32] >> n % 32 & 1; }
 static void set_bit(uint32_t *set, unsigned n)        { set[n / 32] |= 1u << n % 32; }
@@ -59,7 +72,7 @@ static void clear_bit(uint32_t *set, unsigned n)      { set[n / 32] &= ~(1u << n
 
 static uint32_t ppr(const struct lapic *l)
 {
-    int in_service = highest(l->isr);
+    int in_service = highest(&l->isr);
     uint32_t isr_class = in_service < 0 ? 0 : (uint32_t)in_service & 0xf0;
     return (l->tpr & 0xf0) >= isr_class ? l->tpr : isr_class;
 }
@@ -72,7 +85,7 @@ static void request(struct lapic *l, unsigned vector, bool is_level)
         l->esr |= ERROR_RECEIVE_ILLEGAL;
         return;
     }
-    set_bit(l->irr, vector);
+    add_vector(&l->irr, vector);
     if (is_level) set_bit(l->tmr, vector);
     else clear_bit(l->tmr, vector);
     irq_line_set(&l->news, true);
@@ -231,7 +244,7 @@ static struct lapic *of(void *lapics, unsigned cpu) { return &((struct lapics *)
 static uint32_t read_locked(struct lapic *l, unsigned offset)
 {
     if (offset >= ISR && offset < ESR) {
-        const uint32_t *set = offset < TMR ? l->isr : offset < IRR ? l->tmr : l->irr;
+        const uint32_t *set = offset < TMR ? l->isr.word : offset < IRR ? l->tmr : l->irr.word;
         return set[offset / 16 % 8];
     }
     if (offset >= LVT_TIMER && offset <= LVT_ERROR) return l->lvt[(offset - LVT_TIMER) / 16];
@@ -265,10 +278,9 @@ uint32_t lapic_read(void *lapics, unsigned cpu, unsigned offset)
 /* Lock held; the vector whose end I/O APICs have to hear of, or -1. */
 static int end_of_interrupt(struct lapic *l)
 {
-    int vector = highest(l->isr);
+    int vector = highest(&l->isr);
     if (vector < 0) return -1;
-    clear_bit(l->isr, (unsigned)vector);
-    irq_line_set(&l->news, true);
+    remove_vector(&l->isr, (unsigned)vector);
     return has_bit(l->tmr, (unsigned)vector) ? vector : -1;
 }
 
@@ -312,7 +324,7 @@ void lapic_write(void *lapics, unsigned cpu, unsigned offset, uint32_t value)
         write_lvt(l, (offset - LVT_TIMER) / 16, value);
     } else {
         switch (offset) {
-        case TPR:           l->tpr = value & 0xff; irq_line_set(&l->news, true);     break;
+        case TPR:           l->tpr = value & 0xff;                                  break;
         case EOI:           ended = end_of_interrupt(l);                             break;
         case LDR:           if (!l->is_x2) l->ldr = value & 0xff000000u;             break;
         case DFR:           if (!l->is_x2) l->dfr = value | 0x0fffffffu;             break;
@@ -393,7 +405,7 @@ int32_t lapic_next(void *lapics, unsigned cpu, bool *blocked)
 {
     struct lapic *l = of(lapics, cpu);
     spin_lock(&l->lock);
-    int vector = highest(l->irr);
+    int vector = highest(&l->irr);
     bool is_held = vector >= 0 && ((uint32_t)vector & 0xf0) <= (ppr(l) & 0xf0);
     spin_unlock(&l->lock);
     if (blocked) *blocked = is_held && ((uint32_t)vector & 0xf0) <= (l->tpr & 0xf0);
@@ -404,8 +416,8 @@ void lapic_accept(void *lapics, unsigned cpu, uint8_t vector)
 {
     struct lapic *l = of(lapics, cpu);
     spin_lock(&l->lock);
-    clear_bit(l->irr, vector);
-    set_bit(l->isr, vector);
+    remove_vector(&l->irr, vector);
+    add_vector(&l->isr, vector);
     spin_unlock(&l->lock);
 }
 
@@ -415,10 +427,10 @@ bool lapic_lend(void *lapics, unsigned cpu, struct lapic_vectors *out)
     uint32_t any = 0;
     spin_lock(&l->lock);
     for (unsigned i = 0; i < 8; i++) {
-        any |= (out->irr[i] = l->irr[i]) | (out->isr[i] = l->isr[i]);
-        out->ends[i] = l->tmr[i] & (l->irr[i] | l->isr[i]);
-        l->irr[i] = l->isr[i] = 0;
+        any |= (out->irr[i] = l->irr.word[i]) | (out->isr[i] = l->isr.word[i]);
+        out->ends[i] = l->tmr[i] & (out->irr[i] | out->isr[i]);
     }
+    l->irr = l->isr = (struct vectors){ .used = 0 };
     out->inits = l->inits;
     spin_unlock(&l->lock);
     return any;
@@ -429,8 +441,10 @@ void lapic_return(void *lapics, unsigned cpu, const struct lapic_vectors *v)
     struct lapic *l = of(lapics, cpu);
     spin_lock(&l->lock);
     for (unsigned i = 0; i < 8 && v->inits == l->inits; i++) {
-        l->irr[i] |= v->irr[i];
-        l->isr[i] |= v->isr[i];
+        l->irr.word[i] |= v->irr[i];
+        l->isr.word[i] |= v->isr[i];
+        if (l->irr.word[i]) l->irr.used |= 1u << i;
+        if (l->isr.word[i]) l->isr.used |= 1u << i;
     }
     spin_unlock(&l->lock);
 }
@@ -463,8 +477,7 @@ void lapic_init_cpu(void *lapics, unsigned cpu)
 {
     struct lapic *l = of(lapics, cpu);
     spin_lock(&l->lock);
-    memset(l->irr, 0, sizeof l->irr);
-    memset(l->isr, 0, sizeof l->isr);
+    l->irr = l->isr = (struct vectors){ .used = 0 };
     memset(l->tmr, 0, sizeof l->tmr);
     l->tpr = l->ldr = l->esr = l->esr_latched = l->icr_high = l->divide = 0;
     l->icr = l->initial = l->start_ns = l->tsc_deadline = 0;

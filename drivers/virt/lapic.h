@@ -29,7 +29,7 @@ struct lapic_config {
 };
 NODISCARD struct vm_error lapic_create(const struct lapic_config *c, struct mmio_region *out);
 
-/* By the vCPU itself. */
+/* By the vCPU itself, which looks for its next vector after what it writes: only what is sent to it is news. */
 uint32_t lapic_read(void *lapics, unsigned cpu, unsigned offset);                       /* xAPIC registers; unknown ones read 0 */
 void     lapic_write(void *lapics, unsigned cpu, unsigned offset, uint32_t value);
 bool     lapic_read_msr(void *lapics, unsigned cpu, uint32_t msr, uint64_t *out);       /* 800H..8FFH, 6E0H. False: #GP */

@@ -120,6 +120,7 @@ static void call_out(const struct vcpu *v)
 void vcpu_ask(struct vcpu *v, uint32_t request)
 {
     __atomic_fetch_or(&v->request, request, __ATOMIC_SEQ_CST);      /* pairs with the run loop's exchange */
+    if (percpu()->preempt == &v->request) return;                   /* its own core's word: the run loop looks before it enters or parks it */
     call_out(v);
     if (v->wake) v->wake(v);
 }

@@ -89,6 +89,20 @@ static void network(struct call *c)
     if (!count) say("nobody is on the network\n");
 }
 
+/* How often the CPU left the guest, and what that costs. */
+static void exits_of_hardware(const struct vm *vm)
+{
+    enum { MOST = 128 };
+    struct vm_exit_row *row = heap_alloc(sizeof *row * MOST);
+    unsigned count = row ? vm_exit_rows(vm, VM_ALL_VCPUS, row, MOST) : 0;
+    for (unsigned i = 0; i < count && i < MOST; i++) {
+        if (strcmp(row[i].reason, "exit")) continue;
+        say("  exit %-20s %10lu, %lu ns and %lu ticks each\n", row[i].detail, (unsigned long)row[i].count,
+            (unsigned long)(row[i].time_ns / row[i].count), (unsigned long)(row[i].ticks / row[i].count));
+    }
+    heap_free(row);
+}
+
 static void stats_of(const struct vm *vm)
 {
     struct exec_stats s;
@@ -104,6 +118,7 @@ static void stats_of(const struct vm *vm)
         say("  %4u %12lu %16lu %17lu %12lu %10lu\n", i, (unsigned long)(__atomic_load_n(&vm->sched[i].run_ns, __ATOMIC_RELAXED) / 1000000),
             (unsigned long)s.executed_insns, (unsigned long)s.mem_accesses, (unsigned long)s.tlb_misses, (unsigned long)s.jit_compiles);
     }
+    if (vm->config.exec_mode == EXEC_HARDWARE) exits_of_hardware(vm);
 }
 
 static void jit(struct call *c)
@@ -182,6 +197,15 @@ static void stats(struct call *c)
     LIST_FOR_EACH(it, vm_all()) stats_of(CONTAINER_OF(it, struct vm, link));
 }
 
+/* What it took and what one takes, as far as it was measured. */
+static void show_exits(const struct vm_exit_row *r)
+{
+    say("%-12s %-28s %10lu", r->reason, r->detail ? r->detail : "", (unsigned long)r->count);
+    if (r->time_ns) say(" %12lu %10lu", (unsigned long)(r->time_ns / 1000), (unsigned long)(r->time_ns / r->count));
+    if (r->ticks) say(" %11lu", (unsigned long)(r->ticks / r->count));
+    say("\n");
+}
+
 static void exits(struct call *c)
 {
     enum { MOST = 128 };
@@ -191,10 +215,8 @@ static void exits(struct call *c)
     struct vm_exit_row *row = heap_alloc(sizeof *row * MOST);
     unsigned count = row ? vm_exit_rows(vm, v ? v->id : VM_ALL_VCPUS, row, MOST) : 0;
     if (!row) fail(c, "no memory for it");
-    else say("reason       detail                            count      time us\n");
-    for (unsigned i = 0; i < count && i < MOST; i++) {
-        say("%-12s %-28s %10lu %12lu\n", row[i].reason, row[i].detail ? row[i].detail : "", (unsigned long)row[i].count, (unsigned long)(row[i].time_ns / 1000));
-    }
+    else say("reason       detail                            count      time us    ns each  ticks each\n");
+    for (unsigned i = 0; i < count && i < MOST; i++) show_exits(&row[i]);
     heap_free(row);
 }
 

@@ -19,15 +19,19 @@ void vm_stats(const struct vm *vm, struct exec_stats *out)
 /* ---- exits ---- */
 struct rows { struct vm_exit_row *out; unsigned cap, count; };
 
+static void add_measured(struct rows *r, const struct vm_exit_row *row)
+{
+    if (!row->count) return;
+    if (r->count < r->cap) r->out[r->count] = *row;
+    r->count++;
+}
 static void add_row(struct rows *r, const char *reason, const char *detail, struct event_count c)
 {
-    if (!c.count) return;
-    if (r->count < r->cap) r->out[r->count] = (struct vm_exit_row){ reason, detail, c.count, c.time_ns };
-    r->count++;
+    add_measured(r, &(struct vm_exit_row){ reason, detail, c.count, c.time_ns, 0 });
 }
 static void add_ticks(struct rows *r, const char *reason, const char *detail, struct tick_count c)
 {
-    add_row(r, reason, detail, (struct event_count){ c.count, arch_ticks_ns(c.ticks) });
+    add_measured(r, &(struct vm_exit_row){ reason, detail, c.count, arch_ticks_ns(c.ticks), c.ticks });
 }
 static void add_count(struct rows *r, const char *reason, const char *detail, uint64_t count)
 {
@@ -143,7 +147,10 @@ static void add_exit_rows(struct json *j, const struct vm *vm, unsigned vcpu)
     for (unsigned i = 0; i < n; i++) {
         add(j, "%s{\"reason\":\"%s\",\"detail\":", i ? "," : "", row[i].reason);
         add_text(j, row[i].detail);
-        add(j, ",\"count\":%lu,\"time_ns\":%lu}", (unsigned long)row[i].count, (unsigned long)row[i].time_ns);
+        add(j, ",\"count\":%lu,\"time_ns\":%lu,\"mean_ns\":%lu,\"mean_ticks\":", (unsigned long)row[i].count, (unsigned long)row[i].time_ns,
+            (unsigned long)(row[i].time_ns / row[i].count));
+        if (row[i].ticks) add(j, "%lu}", (unsigned long)(row[i].ticks / row[i].count));
+        else add(j, "null}");
     }
     add(j, "]");
 }

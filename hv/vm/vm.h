@@ -131,7 +131,12 @@ void                      vm_fail(struct vm *vm, const char *format, ...) PRINTF
 void                      vm_describe_end(const struct vm *vm, char *out, size_t cap_bytes);
 /* Why vCPUs left guest code, and what they met: a row for each reason that occurred. The texts live as long as the VM. Returns
  * how many rows there are, which may be more than cap. vcpu: a number, or VM_ALL_VCPUS for their sum. */
-struct vm_exit_row { const char *reason, *detail; uint64_t count, time_ns; };
+struct vm_exit_row {
+    const char *reason, *detail;
+    uint64_t    count, time_ns;             /* of all */
+    uint64_t    ticks;                      /* the same time as the host counts it: cycles of the TSC, ticks of the generic timer; instructions where an
+                                               emulator counts by these. 0: not measured so */
+};
 #define VM_ALL_VCPUS (~0u)
 unsigned                  vm_exit_rows(const struct vm *vm, unsigned vcpu, struct vm_exit_row *out, unsigned cap);
 /* All VMs' statistics as one JSON object, exact while none runs; returns the length it wanted, as snprintf does. */

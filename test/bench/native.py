@@ -23,9 +23,9 @@ WORK_MARK = 1.05
 class Machine:
     """An emulated host, and how the same program gets there: as our guest, and alone."""
 
-    def __init__(self, name, emulator, words, icount, image, guest, bare, has_marks):
+    def __init__(self, name, emulator, words, icount, image, guest, bare):
         self.name, self.emulator, self.words, self.icount, self.image = name, emulator, words, icount, image
-        self.guest, self.bare, self.has_marks = guest, bare, has_marks       # has_marks: START and END around its work, for CPU seconds
+        self.guest, self.bare = guest, bare
 
     def hospes(self, build, run, folder, icount):
         with open(f"{folder}/vm.conf", "w", encoding="ascii") as f:
@@ -48,7 +48,7 @@ def arm64(cpu, gic):
         ["-icount", "shift=4,sleep=off"],          # 16 ns each: a tick of the machine's 62.5 MHz counter
         "aarch64/hospes.img",
         lambda build: f"arch = arm64\nkernel = {os.path.realpath(build)}/test/native/arm64.elf\n",
-        lambda build, folder: f"{build}/test/native/arm64.elf", True)
+        lambda build, folder: f"{build}/test/native/arm64.elf")
 
 
 def by_pvh(build, folder):
@@ -67,7 +67,7 @@ def x86_64(cpu):
         ["-icount", "shift=0,sleep=off"],          # 1 ns each: a tick of the TSC
         "x86_64/hospes.elf",
         lambda build: f"arch = x86_64\nkernel = {os.path.realpath(build)}/test/native/trips-x86_64\n",
-        by_pvh, False)
+        by_pvh)
 
 
 TRIPS, WORK = "run=trips", "run=work bare"        # on the program's command line
@@ -125,8 +125,6 @@ def work(build, folder, rounds, machines):
         pattern = r"(work) (?:took )?(\d+) instructions"
         alone, guest = (numbers(output_of(c), pattern, m.name)["work"] for c in (m.alone(build, WORK, folder, True), m.hospes(build, WORK, folder, True)))
         print(f"{m.name + ', instructions':26} {alone:12} {guest:12} {guest / alone:7.4f}")
-        if not m.has_marks:
-            continue
         seconds = ([], [])
         for n in range(rounds):
             sums = set()

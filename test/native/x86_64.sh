@@ -159,7 +159,7 @@ END
     AUTOEXEC=$dir/script TIMEOUT=200 tools/boot.sh boot .steps > "$out.raw" 2>&1 || status=$?
     sed 's/\r\x1b\[K//g; s/\r//g' "$out.raw" > "$out"
     judge "$name" "^rip = 0x${start##*(0)}" "vCPU 0 at $(printf %016x $((0x$start + 1)))" "^rip = 0x${test##*(0)}" '^r15 = 0x1234567890' '^cr0 = 0x80000033' '^DEMO-OK' \
-        'CPUID +[1-9]' 'port I/O +[1-9]' 'step +[1-9]' ' 0 failed'
+        'CPUID +[1-9][0-9]* +[0-9]+ +[1-9][0-9]* +[1-9]' 'port I/O +[1-9][0-9]* +[0-9]+ +[1-9][0-9]* +[1-9]' 'step +[1-9]' ' 0 failed'
 }
 
 lives() {

@@ -120,6 +120,7 @@ TEST(sched_exits_are_counted_by_reason)
     CHECK(n > 2 && n <= 8);
     for (unsigned i = 0; i < n; i++) {
         base |= !strcmp(row[i].reason, "hypercall") && !strcmp(row[i].detail, "base") && row[i].count == 1;
+        CHECK(strncmp(row[i].reason, "mmio-", 5) ? !row[i].ticks : row[i].ticks == row[i].time_ns);      /* the hosted clock's ticks */
         read |= !strcmp(row[i].reason, "mmio-read") && !strcmp(row[i].detail, "ns16550") && row[i].count == 1;
         written |= !strcmp(row[i].reason, "mmio-write") && !strcmp(row[i].detail, "ns16550") && row[i].count == 1;
     }

@@ -14,4 +14,8 @@ for v in vms:
     assert len(v["vcpu"]) == v["vcpus"], v
     for f in FIGURES:
         assert isinstance(v[f], int) and v[f] == sum(c[f] for c in v["vcpu"]), (f, v)
+    assert v["exits"], v
+    for e in v["exits"]:
+        assert e["mean_ns"] == e["time_ns"] // e["count"], e
+        assert e["mean_ticks"] is None or e["reason"].startswith("mmio-"), e
     assert v["executed_insns"] > 0 and v["exec_time_ns"] > 0 and v["jit_compiles"] == 0, v

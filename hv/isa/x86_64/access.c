@@ -23,8 +23,10 @@ static void apic(struct vcpu *v, unsigned offset, unsigned size_bytes, enum acce
 {
     struct x86_machine *m = x86_machine(v);
     uint64_t start = arch_ticks();
-    if (how == ACCESS_WRITE) lapic_write(m->lapic, v->id, offset, (uint32_t)*value);
-    else *value = x86_low(lapic_read(m->lapic, v->id, offset) >> 8 * (offset & 3), size_bytes);
+    if (how == ACCESS_WRITE) {
+        lapic_write(m->lapic, v->id, offset, (uint32_t)*value);
+        x86_state(v)->has_news = true;
+    } else *value = x86_low(lapic_read(m->lapic, v->id, offset) >> 8 * (offset & 3), size_bytes);
     struct mmio_region *r = mmu_find_device(&v->mmu, guest_phys_addr_make(LAPIC_BASE));
     if (r) count(v, r, how, start);
 }

@@ -12,12 +12,13 @@ static struct vm_error internal(const char *why) { return vm_error_because(VM_CO
 
 /* ---- going in ---- */
 
-/* The vector that the 8259 or the local APIC would deliver, or -1. */
-static int next_vector(struct vcpu *v, bool *is_external)
+/* The vector that the 8259 or the local APIC would deliver, or -1; is_held: but for the TPR. */
+static int next_vector(struct vcpu *v, bool *is_external, bool *is_held)
 {
     struct x86_machine *m = x86_machine(v);
+    *is_held = false;
     *is_external = __atomic_load_n(&v->pins, __ATOMIC_SEQ_CST) >> X86_PIN_EXTERNAL & 1 && lapic_takes_external(m->lapic, v->id);
-    return *is_external ? 256 : lapic_next(m->lapic, v->id, NULL);
+    return *is_external ? 256 : lapic_next(m->lapic, v->id, is_held);
 }
 
 static uint8_t accept(struct vcpu *v, int vector, bool is_external)
@@ -74,7 +75,7 @@ static NOINLINE void take_apic_back(struct vcpu *v, struct x86_state *s)
 static NOINLINE void load_events(struct vcpu *v, struct x86_state *s)
 {
     struct x86_frame *f = &s->frame;
-    bool is_external;
+    bool is_external, is_held;
     if (f->uses_apic != cpu_plays_apic(s)) {
         f->uses_apic = !f->uses_apic;
         s->has_news = true;
@@ -95,10 +96,10 @@ static NOINLINE void load_events(struct vcpu *v, struct x86_state *s)
     if (!s->has_news) return;
     f->wants_cr8_exit = false;
     if (f->uses_apic) lend_apic(v, s);
-    int vector = next_vector(v, &is_external);
+    int vector = next_vector(v, &is_external, &is_held);
     if (vector < 0) {
         s->has_news = false;
-        lapic_next(x86_machine(v)->lapic, v->id, &f->wants_cr8_exit);
+        f->wants_cr8_exit = is_held;
         return;
     }
     if (is_busy || !takes_interrupts(f)) {
@@ -108,7 +109,7 @@ static NOINLINE void load_events(struct vcpu *v, struct x86_state *s)
     uint8_t taken = accept(v, vector, is_external);
     f->event = X86_EVENT_VALID | X86_EVENT_INTERRUPT | taken;
     exit_count(&v->exits.irq[taken >> 4]);          /* by priority class */
-    f->wants_irq_window = next_vector(v, &is_external) >= 0;
+    f->wants_irq_window = next_vector(v, &is_external, &is_held) >= 0;
 }
 
 /* On every entry, and there mostly is nothing: then what the last one asked for is asked for no more. */
@@ -139,9 +140,9 @@ static void save(struct vcpu *v)
 bool x86_has_irq(struct vcpu *v)
 {
     struct x86_state *s = x86_state(v);
-    bool is_external;
+    bool is_external, is_held;
     take_pins(v, s);
-    return (s->is_nmi_pending && !s->frame.is_nmi_blocked) || (s->frame.rflags & X86_IF && next_vector(v, &is_external) >= 0);
+    return (s->is_nmi_pending && !s->frame.is_nmi_blocked) || (s->frame.rflags & X86_IF && next_vector(v, &is_external, &is_held) >= 0);
 }
 
 void x86_complete(struct vcpu *v)

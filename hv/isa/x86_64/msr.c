@@ -190,7 +190,10 @@ bool x86_wrmsr(struct vcpu *v, uint32_t msr, uint64_t value)
         if (!mtrr(s, msr)) s->frame.is_changed = true;
         return true;
     }
-    if ((msr >= X2APIC && msr <= X2APIC_END) || msr == TSC_DEADLINE) return lapic_write_msr(x86_machine(v)->lapic, v->id, msr, value);
+    if ((msr >= X2APIC && msr <= X2APIC_END) || msr == TSC_DEADLINE) {
+        s->has_news = true;
+        return lapic_write_msr(x86_machine(v)->lapic, v->id, msr, value);
+    }
     if (msr == MTRR_CAP || msr == MCG_CAP) return false;
     if (constant(msr, &ignored)) return true;
     switch (msr) {

@@ -31,7 +31,7 @@ enum { X86_EFER_SCE = 1 << 0, X86_EFER_LME = 1 << 8, X86_EFER_LMA = 1 << 10, X86
 
 /* A walk of the guest's tables in long mode, and an instruction, as they were found last: made again they cost a comparison. */
 #define X86_MAX_LEVELS 5
-#define X86_INSN_MEMOS 8
+#define X86_INSN_MEMO_BITS 4
 enum { X86_WALK_FETCH, X86_WALK_READ, X86_WALK_WRITE, X86_WALKS };
 struct x86_walk_memo {
     unsigned        count;                  /* of levels; 0: nothing is remembered */
@@ -56,7 +56,7 @@ struct x86_state {
     bool     has_news;                      /* the interrupt chips may have something to deliver */
     uint64_t lent_at;                       /* the APIC's count of INITs when its vectors went into the frame */
     struct x86_walk_memo walk[X86_WALKS];
-    struct x86_insn_memo insn[X86_INSN_MEMOS];
+    struct x86_insn_memo insn[1 << X86_INSN_MEMO_BITS];
 };
 _Static_assert(sizeof(struct x86_state) <= VCPU_ISA_BYTES, "vcpu_regs.isa holds the state");
 _Static_assert(offsetof(struct x86_state, frame) == 0, "hv/exec/native.h");

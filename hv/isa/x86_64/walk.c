@@ -8,6 +8,7 @@
 enum { P = 1 << 0, W = 1 << 1, U = 1 << 2, A = 1 << 5, D = 1 << 6, PS = 1 << 7 };
 #define NX         (1ull << 63)
 #define ADDRESS    0x000ffffffffff000ull
+#define HASH       0x9e3779b97f4a7c15ull   /* 2^64 over the golden ratio: neighbours fall apart */
 #define PSE_HIGH   0x001fe000ull            /* bits 39..32 of a 4 MiB page's address (SDM 4.3) */
 
 struct paging { unsigned levels, index_bits, entry_bytes; };
@@ -232,7 +233,7 @@ static const uint8_t *code_at_pc(const struct x86_state *s, uint64_t pc)
 const struct x86_insn *x86_insn_at_pc(struct vcpu *v)
 {
     struct x86_state *s = x86_state(v);
-    struct x86_insn_memo *memo = &s->insn[(v->regs.pc ^ v->regs.pc >> 3) % X86_INSN_MEMOS];
+    struct x86_insn_memo *memo = &s->insn[v->regs.pc * HASH >> (64 - X86_INSN_MEMO_BITS)];
     const uint8_t *code;
     if (memo->bits == 64 && x86_is_64bit(&s->frame) && (code = code_at_pc(s, v->regs.pc)) &&
         load_le64(code) == load_le64(memo->bytes) && load_le64(code + 7) == load_le64(memo->bytes + 7)) return &memo->insn;
