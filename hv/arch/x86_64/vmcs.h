@@ -88,4 +88,5 @@ extern bool x86_64_vmx_has_tpr_shadow;
 void x86_64_vmx_take_frame(struct vmx_vcpu *v, const struct x86_frame *f);      /* everything that the VMCS holds */
 void x86_64_vmx_give_frame(struct vmx_vcpu *v, struct x86_frame *f);
 void x86_64_vmx_give_crs(struct vmx_vcpu *v, struct x86_frame *f);              /* CR0, CR3, CR4 */
-void x86_64_vmx_explain(struct vmx_vcpu *v, const struct hw_run *run, struct hw_exit *out);
+/* True: the frame needs no more than it has by now. */
+bool x86_64_vmx_explain(struct vmx_vcpu *v, const struct hw_run *run, struct hw_exit *out);

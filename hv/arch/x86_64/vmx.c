@@ -246,6 +246,7 @@ static void write_controls(struct vmx_vcpu *v)
     if (x86_64_vmx_has_tpr_shadow) vmx_write(VMCS_VIRTUAL_APIC, (uint64_t)vmx_virtual_apic(v));
     vmx_write(VMCS_EPTP, (uint64_t)v->vm->root | EPTP_WRITE_BACK | EPTP_LEVELS);
     vmx_write(VMCS_LINK, UINT64_MAX);
+    if (controls.has_timer) vmx_write(VMCS_PREEMPTION_TIMER, PATIENCE_TICKS >> controls.timer_shift);      /* no exit saves it: each entry begins so */
     vmx_write(VMCS_CR0_MASK, VMX_CR0_MASK);
     vmx_write(VMCS_CR4_MASK, ~VMX_CR4_FREE);
     static const uint16_t zero[] = { VMCS_PF_MASK, VMCS_PF_MATCH, VMCS_CR3_TARGETS, VMCS_EXIT_MSR_STORES, VMCS_EXIT_MSR_LOADS, VMCS_ENTRY_MSR_LOADS,
@@ -282,16 +283,24 @@ static void save_registers(struct x86_frame *f)
     __asm__ volatile("mov %%db6, %0" : "=r"(f->dr6));
 }
 
-static void begin_turn(struct vmx_vcpu *v, struct x86_frame *f)
+/* The core is the vCPU's until it is put: its numbers and its tables stay as they are meanwhile. NULL: it worked. */
+static const char *begin_turn(struct vmx_vcpu *v, struct x86_frame *f)
 {
     uint64_t at = vmcs_of(v);
+    unsigned core = arch_cpu_id();
+    const char *why = core_on(&cores[core], core);
+    if (why) return why;
     clear(v);
     __asm__ volatile("vmptrld %0" : : "m"(at) : "cc", "memory");
     write_host_state();
     write_controls(v);
     vmx_write(VMCS_TSC_OFFSET, x86_64_guest_tsc_offset(f));
+    tag(v, &cores[core], core);
     load_registers(f);
     x86_64_guest_state_load(&v->state, f);
+    f->is_changed = true;
+    f->offers_apic = has_delivery;
+    return NULL;
 }
 
 /* ---- the APIC that the CPU plays: 29.1 to 29.4 ---- */
@@ -341,7 +350,6 @@ static void apic_in(struct vmx_vcpu *v, const struct x86_frame *f)
 static void apic_out(struct vmx_vcpu *v, struct x86_frame *f)
 {
     struct x86_apic *a = &f->apic;
-    if (!v->uses_apic) return;
     v->interrupts = (uint16_t)vmx_read(VMCS_GUEST_INTERRUPTS);
     bool was_busy = a->is_busy;
     a->is_busy = was_busy || v->interrupts;
@@ -367,8 +375,7 @@ static void ask(struct vmx_vcpu *v, const struct x86_frame *f)
     if (f->is_nmi_blocked && !is_nmi) shadow |= VMX_SHADOW_NMI;
     if (shadow != v->shadow) vmx_write(VMCS_GUEST_SHADOW, shadow);
     if (x86_64_vmx_has_tpr_shadow) vmx_virtual_apic(v)[TPR_AT] = (uint8_t)(f->cr8 << 4);
-    if (has_delivery) apic_in(v, f);
-    if (controls.has_timer) vmx_write(VMCS_PREEMPTION_TIMER, PATIENCE_TICKS >> controls.timer_shift);
+    if (f->uses_apic | v->uses_apic) apic_in(v, f);
     if (!(f->event & X86_EVENT_VALID)) return;
     bool is_long_error = f->event & X86_EVENT_HAS_ERROR && f->cr0 & 1;         /* real mode pushes none, and none may be asked for */
     vmx_write(VMCS_ENTRY_EVENT, is_long_error ? f->event : f->event & ~(uint32_t)X86_EVENT_HAS_ERROR);
@@ -414,35 +421,21 @@ static void read_little(struct vmx_vcpu *v, const struct hw_run *run)
     if (x86_64_vmx_has_tpr_shadow) f->cr8 = vmx_virtual_apic(v)[TPR_AT] >> 4;
 }
 
-/* With the guest's own trap flag set an instruction that is stepped over changes debug registers: not then. */
-static bool is_little(const struct x86_frame *f, const struct hw_exit *out)
-{
-    const uint32_t kinds = 1u << X86_EXIT_CPUID | 1u << X86_EXIT_HLT | 1u << X86_EXIT_HYPERCALL | 1u << X86_EXIT_IRQ_WINDOW | 1u << X86_EXIT_PORT;
-    if (f->rflags & RFLAGS_TF) return false;
-    if (out->kind == HW_EXIT_GUEST) return kinds >> f->exit.kind & 1 && !f->exit.is_string;
-    if (out->kind == HW_EXIT_MEMORY) return f->efer & EFER_LMA && f->segment[X86_CS].rights & X86_RIGHTS_L;
-    return out->kind == HW_EXIT_HOST;
-}
-
 static void run_guest(struct hw_vcpu *hw, const struct hw_run *run, struct hw_exit *out)
 {
     struct vmx_vcpu *v = (struct vmx_vcpu *)hw;
     struct x86_frame *f = run->frame;
-    unsigned core = arch_cpu_id();
-    const char *why = core_on(&cores[core], core);
+    const char *why = v->state.is_loaded ? NULL : begin_turn(v, f);
     if (why) {
         *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = why };
         return;
     }
-    bool is_new = !v->state.is_loaded;
-    if (is_new) begin_turn(v, f);
-    if (is_new || f->is_changed) {
+    if (f->is_changed) {
         x86_64_vmx_take_frame(v, f);
         x86_64_wrmsr(MSR_TSC_AUX, f->tsc_aux);
         x86_64_guest_set_xcr0(f);
         f->is_changed = false;
     }
-    tag(v, &cores[core], core);
     ask(v, f);
     vmx_write(VMCS_GUEST_RIP, *run->pc);
     vmx_write(VMCS_GUEST_RSP, run->slot[4]);
@@ -451,7 +444,7 @@ static void run_guest(struct hw_vcpu *hw, const struct hw_run *run, struct hw_ex
     if (e == VMX_NOT_WANTED) {
         vmx_write(VMCS_ENTRY_EVENT, 0);     /* it stays in the frame */
         v->shadow = (uint32_t)vmx_read(VMCS_GUEST_SHADOW);
-        *out = (struct hw_exit){ .kind = HW_EXIT_HOST };
+        out->kind = HW_EXIT_HOST;
         return;
     }
     if (e == VMX_REFUSED) {
@@ -460,14 +453,11 @@ static void run_guest(struct hw_vcpu *hw, const struct hw_run *run, struct hw_ex
     }
     v->is_launched = true;
     read_little(v, run);
-    f->offers_apic = has_delivery;
-    apic_out(v, f);
+    if (v->uses_apic) apic_out(v, f);
     keep_event(f);
-    f->exit.kind = X86_EXIT_OTHER;
-    x86_64_vmx_explain(v, run, out);
-    f->is_partial = is_little(f, out);
+    /* With the trap flag set an instruction that is stepped over changes debug registers: not then. */
+    f->is_partial = x86_64_vmx_explain(v, run, out) && !(f->rflags & RFLAGS_TF);
     if (!f->is_partial) x86_64_vmx_give_frame(v, f);
-    else if (out->kind == HW_EXIT_MEMORY || f->exit.kind == X86_EXIT_CPUID) x86_64_vmx_give_crs(v, f);
 }
 
 static void put(struct hw_vcpu *hw, const struct hw_run *run)

@@ -4,6 +4,7 @@
 #include "hv/base/bits.h"
 
 #define DR6_BS      (1ull << 14)
+#define EFER_LMA    (1ull << 10)
 #define DR6_DETAILS 0xe00fu
 #define UNUSABLE    (1u << 16)
 #define OPERAND     0x180u                  /* of a qualification: there is a linear address, and gpa is its translation: table 27-7 */
@@ -153,61 +154,58 @@ static void exit_memory(struct x86_frame *f, struct hw_exit *out)
     out->how = q & 2 ? ACCESS_WRITE : q & 4 ? ACCESS_EXECUTE : ACCESS_READ;
 }
 
-static const struct { bool is_known; uint8_t kind; } plain_exits[] = {
-    [VMX_REASON_TRIPLE_FAULT] = { true, X86_EXIT_SHUTDOWN },    [VMX_REASON_IRQ_WINDOW] = { true, X86_EXIT_IRQ_WINDOW },
-    [VMX_REASON_NMI_WINDOW] = { true, X86_EXIT_NMI_WINDOW },    [VMX_REASON_TASK] = { true, X86_EXIT_TASK },
-    [VMX_REASON_GETSEC] = { true, X86_EXIT_UNDEFINED },         [VMX_REASON_HLT] = { true, X86_EXIT_HLT },
-    [VMX_REASON_INVD] = { true, X86_EXIT_SKIP },                [VMX_REASON_RDPMC] = { true, X86_EXIT_DENIED },
-    [VMX_REASON_VMCALL] = { true, X86_EXIT_HYPERCALL },         [VMX_REASON_RDMSR] = { true, X86_EXIT_RDMSR },
-    [VMX_REASON_WRMSR] = { true, X86_EXIT_WRMSR },              [VMX_REASON_MWAIT] = { true, X86_EXIT_UNDEFINED },
-    [VMX_REASON_MONITOR] = { true, X86_EXIT_UNDEFINED },        [VMX_REASON_PAUSE] = { true, X86_EXIT_SKIP },
-    [VMX_REASON_INVEPT] = { true, X86_EXIT_UNDEFINED },         [VMX_REASON_INVVPID] = { true, X86_EXIT_UNDEFINED },
-    [VMX_REASON_WBINVD] = { true, X86_EXIT_SKIP },              [VMX_REASON_XSETBV] = { true, X86_EXIT_XSETBV },
-    [VMX_REASON_VMFUNC] = { true, X86_EXIT_UNDEFINED },
+/* All that there is to know of them: the kind, and whether its server needs little. */
+enum { KNOWN = 0x80, LITTLE = KNOWN | 0x40, KIND = 0x3f };
+_Static_assert((int)X86_EXIT_COUNT <= KIND, "plain_exits holds a kind");
+static const uint8_t plain_exits[] = {
+    [VMX_REASON_HLT] = LITTLE | X86_EXIT_HLT,                 [VMX_REASON_VMCALL] = LITTLE | X86_EXIT_HYPERCALL, [VMX_REASON_IRQ_WINDOW] = LITTLE | X86_EXIT_IRQ_WINDOW,
+    [VMX_REASON_TRIPLE_FAULT] = KNOWN | X86_EXIT_SHUTDOWN,    [VMX_REASON_NMI_WINDOW] = KNOWN | X86_EXIT_NMI_WINDOW, [VMX_REASON_TASK] = KNOWN | X86_EXIT_TASK,
+    [VMX_REASON_RDMSR] = KNOWN | X86_EXIT_RDMSR,              [VMX_REASON_WRMSR] = KNOWN | X86_EXIT_WRMSR,       [VMX_REASON_XSETBV] = KNOWN | X86_EXIT_XSETBV,
+    [VMX_REASON_INVD] = KNOWN | X86_EXIT_SKIP,                [VMX_REASON_WBINVD] = KNOWN | X86_EXIT_SKIP,       [VMX_REASON_PAUSE] = KNOWN | X86_EXIT_SKIP,
+    [VMX_REASON_GETSEC] = KNOWN | X86_EXIT_UNDEFINED,         [VMX_REASON_MWAIT] = KNOWN | X86_EXIT_UNDEFINED,   [VMX_REASON_MONITOR] = KNOWN | X86_EXIT_UNDEFINED,
+    [VMX_REASON_INVEPT] = KNOWN | X86_EXIT_UNDEFINED,         [VMX_REASON_INVVPID] = KNOWN | X86_EXIT_UNDEFINED, [VMX_REASON_VMFUNC] = KNOWN | X86_EXIT_UNDEFINED,
+    [VMX_REASON_RDPMC] = KNOWN | X86_EXIT_DENIED,
 };
 
-void x86_64_vmx_explain(struct vmx_vcpu *v, const struct hw_run *run, struct hw_exit *out)
+/* Others. */
+static NOINLINE bool explain_more(struct vmx_vcpu *v, const struct hw_run *run, struct hw_exit *out, uint32_t reason)
 {
     struct x86_frame *f = run->frame;
     struct x86_exit *x = &f->exit;
-    uint32_t reason = (uint32_t)vmx_read(VMCS_EXIT_REASON);
-    (void)v;
-    out->kind = HW_EXIT_GUEST;
     x->code = reason;
     x->kind = X86_EXIT_OTHER;
-    x->insn_bytes = 0;
-    x->is_string = x->is_operand = false;
     if (reason & VMX_REASON_FAILED) {
         *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = "VT-x refuses this state of the guest" };
-        return;
+        return false;
     }
     switch (reason & 0xffff) {
     case VMX_REASON_INTERRUPT: case VMX_REASON_INIT: case VMX_REASON_SIPI: case VMX_REASON_TIMER: case VMX_REASON_TPR:
         out->kind = HW_EXIT_HOST;
-        return;
+        return true;
     case VMX_REASON_EXCEPTION:
         exit_exception(run, out);
-        return;
+        return out->kind == HW_EXIT_HOST;
     case VMX_REASON_EPT:
         exit_memory(f, out);
-        return;
+        if (!(f->efer & EFER_LMA && f->segment[X86_CS].rights & X86_RIGHTS_L)) return false;       /* in 64-bit code segments have no say */
+        x86_64_vmx_give_crs(v, f);
+        return true;
     case VMX_REASON_EPT_BAD:
         *out = (struct hw_exit){ .kind = HW_EXIT_FAILED, .failure = "VT-x refuses an entry of our nested tables" };
-        return;
-    }
-    if (reason == VMX_REASON_EOI) {
+        return false;
+    case VMX_REASON_EOI:
         x->kind = X86_EXIT_EOI;
         x->vector = (uint8_t)vmx_read(VMCS_QUALIFICATION);
-        return;
+        return false;
     }
     x->insn_bytes = (uint8_t)vmx_read(VMCS_INSN_LENGTH);
     switch (reason & 0xffff) {
     case VMX_REASON_PORT:
         exit_port(x);
-        return;
+        return !x->is_string;
     case VMX_REASON_CR:
         exit_cr(f);
-        return;
+        return false;
     case VMX_REASON_CPUID: {
         struct x86_64_cpuid c = x86_64_cpuid((uint32_t)run->slot[0], (uint32_t)run->slot[1]);
         x->kind = X86_EXIT_CPUID;
@@ -215,9 +213,24 @@ void x86_64_vmx_explain(struct vmx_vcpu *v, const struct hw_run *run, struct hw_
         x->cpuid[1] = c.b;
         x->cpuid[2] = c.c;
         x->cpuid[3] = c.d;
-        return;
+        x86_64_vmx_give_crs(v, f);
+        return true;
     }
     }
     if (reason >= VMX_REASON_VMCLEAR && reason <= VMX_REASON_VMXON) x->kind = X86_EXIT_UNDEFINED;
-    if (reason < ARRAY_COUNT(plain_exits) && plain_exits[reason].is_known) x->kind = (enum x86_exit_kind)plain_exits[reason].kind;
+    return false;
+}
+
+bool x86_64_vmx_explain(struct vmx_vcpu *v, const struct hw_run *run, struct hw_exit *out)
+{
+    struct x86_exit *x = &((struct x86_frame *)run->frame)->exit;
+    uint32_t reason = (uint32_t)vmx_read(VMCS_EXIT_REASON);
+    unsigned plain = reason < ARRAY_COUNT(plain_exits) ? plain_exits[reason] : 0;
+    out->kind = HW_EXIT_GUEST;
+    x->is_string = x->is_operand = false;
+    x->insn_bytes = 0;
+    if (!plain) return explain_more(v, run, out, reason);
+    x->kind = (enum x86_exit_kind)(plain & KIND);
+    x->insn_bytes = (uint8_t)vmx_read(VMCS_INSN_LENGTH);
+    return (plain & LITTLE) == LITTLE;
 }

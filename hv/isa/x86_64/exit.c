@@ -118,7 +118,7 @@ static void load(struct vcpu *v)
     struct x86_state *s = x86_state(v);
     s->frame.clock_offset_ns = v->clock->offset_ns;
     take_pins(v, s);
-    if (s->has_news || s->is_nmi_pending || s->frame.offers_apic) load_events(v, s);
+    if (s->has_news || s->is_nmi_pending || s->frame.uses_apic != cpu_plays_apic(s)) load_events(v, s);
 }
 
 /* The CPU has played the APIC, or the guest has moved CR8. */
