@@ -103,19 +103,18 @@ bool access_row(struct vcpu *v, enum ir_op op, uint64_t memop, uint64_t va, uint
     } else {
         void *p = atomic(v, at, bytes, how, &gpa);
         if (op == IR_SC && p) {
-            bool held = v->reservation.is_valid && v->reservation.gpa == gpa.v && v->reservation.size_bytes == bytes;
+            bool held = v->reservation.host == (uintptr_t)p && v->reservation.size_bytes == bytes;
             uint64_t seen = v->reservation.value;
-            v->reservation.is_valid = false;
+            v->reservation.size_bytes = 0;
             *out = held && atomic_cas(p, bytes, &seen, swap(value, bytes, memop));
             return true;
         }
         if (!p) return false;
         uint64_t old = atomic_load(p, bytes);
         if (op == IR_LL) {
-            v->reservation.gpa = gpa.v;
+            v->reservation.host = (uintptr_t)p;
             v->reservation.value = old;
-            v->reservation.size_bytes = (uint8_t)bytes;
-            v->reservation.is_valid = true;
+            v->reservation.size_bytes = bytes;
         } else if (op == IR_CAS) {
             old = swap(expected, bytes, memop);
             (void)atomic_cas(p, bytes, &old, swap(value, bytes, memop));
@@ -168,16 +167,15 @@ bool access_row128(struct vcpu *v, enum ir_op op, uint64_t memop, uint64_t va, c
         if (!p) return false;
         if (op == IR_LL) {
             atomic_load128(p, theirs);
-            v->reservation.gpa = gpa.v;
+            v->reservation.host = (uintptr_t)p;
             v->reservation.value = theirs[0];
             v->reservation.value_high = theirs[1];
             v->reservation.size_bytes = 16;
-            v->reservation.is_valid = true;
         } else if (op == IR_SC) {
-            bool held = v->reservation.is_valid && v->reservation.gpa == gpa.v && v->reservation.size_bytes == 16;
+            bool held = v->reservation.host == (uintptr_t)p && v->reservation.size_bytes == 16;
             theirs[0] = v->reservation.value;
             theirs[1] = v->reservation.value_high;
-            v->reservation.is_valid = false;
+            v->reservation.size_bytes = 0;
             swap128(mine, b, memop);
             out[0] = held && atomic_cas128(p, theirs, mine);
             return true;

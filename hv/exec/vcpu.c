@@ -58,7 +58,7 @@ void vcpu_get_state(const struct vcpu *v, struct vcpu_state *out)
 /* Registers or MMU were exchanged: nothing that was derived from the old ones stays. */
 static void derive_all(struct vcpu *v)
 {
-    v->reservation.is_valid = false;
+    v->reservation.size_bytes = 0;
     for (unsigned i = 0; i < v->isa->reg_count; i++) {
         if (v->isa->reg_written) v->isa->reg_written(v, i);
     }
@@ -90,10 +90,19 @@ struct vm_error vcpu_bind_mmu(struct vcpu *v, struct mmu *m)
     return VM_SUCCESS;
 }
 
+static bool is_reserved_in(const struct vcpu *v, guest_phys_addr at, uint64_t size_bytes)
+{
+    for (uint64_t n; size_bytes; at.v += n, size_bytes -= n) {
+        uintptr_t host = (uintptr_t)gmem_span(v->mmu.gmem, at, size_bytes, ACCESS_READ, &n);
+        if (!host || v->reservation.host - host < n || host - v->reservation.host < v->reservation.size_bytes) return true;
+    }
+    return false;
+}
+
 void vcpu_code_changed(void *vcpu, guest_phys_addr at, uint64_t size_bytes)
 {
     struct vcpu *v = vcpu;
-    if (v->reservation.gpa - at.v < size_bytes || at.v - v->reservation.gpa < v->reservation.size_bytes) v->reservation.is_valid = false;
+    if (v->reservation.size_bytes && is_reserved_in(v, at, size_bytes)) v->reservation.size_bytes = 0;
     if (v->engine) v->engine->forget_code(v, at, size_bytes);
 }
 

@@ -59,8 +59,9 @@ struct vcpu {
     int64_t                  budget;        /* instructions left; engines store it before every helper call and on exit */
     int64_t                  budget_start;
     struct fault             fault;         /* set by helpers; FAULT_NONE otherwise */
-    struct {                                /* LL/SC: SC succeeds when the word still has the value that LL saw */
-        uint64_t gpa, value, value_high; uint8_t size_bytes; bool is_valid;    /* value_high: of 16 bytes */
+    struct {                                /* LL/SC: SC succeeds when the word still has the value that LL saw. Engines emit
+                                               accesses to these words; host: where it is in RAM; value_high: of 16 bytes */
+        uint64_t host, value, value_high, size_bytes;          /* size_bytes 0: none */
     } reservation;
     uint64_t                 deadline_ns;   /* when isa->deadline is due; UINT64_MAX: never */
     uint32_t                 hypercall;     /* for EXEC_IO_REQUEST: which one, the ISA's number */

@@ -59,7 +59,7 @@ struct jit_prologue {
 };
 
 /* Optimisations that can be switched off, one by one. */
-#define JIT_SWITCHES(_) _(PIN, "pin") _(LINK, "link") _(CACHE, "cache") _(FUSE, "fuse") _(TARGET, "target") _(HOSTFP, "hostfp") _(TLB, "tlb") _(PAGES, "pages") _(NAN, "nan") _(SLOTS, "slots") _(SITES, "sites")
+#define JIT_SWITCHES(_) _(PIN, "pin") _(LINK, "link") _(CACHE, "cache") _(FUSE, "fuse") _(TARGET, "target") _(HOSTFP, "hostfp") _(TLB, "tlb") _(PAGES, "pages") _(NAN, "nan") _(SLOTS, "slots") _(SITES, "sites") _(ATOMICS, "atomics")
 enum jit_switch {
 #define X(n, text) JIT_##n,
     JIT_SWITCHES(X)

@@ -262,10 +262,11 @@ static void emit_insn(struct lower *l, unsigned n)
         l->accesses++;                                       /* behind it: one that faults is none */
         return;
     case IR_LL: case IR_SC: case IR_AMO: case IR_CAS:
-        lower_row(l, n);
+        if (lower_is_inline_atomic(l, i)) lower_atomic(l, n);
+        else lower_row(l, n);
         l->accesses++;
         return;
-    case IR_FENCE: l->t->fence(l->e); return;
+    case IR_FENCE: l->t->fence(l->e, (unsigned)i->imm); return;
     case IR_CALL:  lower_call(l, n); return;
     case IR_ADD: case IR_SUB: case IR_MUL: case IR_AND: case IR_OR: case IR_XOR: case IR_SHL: case IR_SHR: case IR_SAR: case IR_ROR:
     case IR_MULHU: case IR_MULHS: case IR_MULHSU: case IR_DIVU: case IR_DIVS: case IR_REMU: case IR_REMS:

@@ -57,6 +57,7 @@ static inline unsigned file_of(const struct ir_insn *i)
 /* lower_plan.c. immediate: a constant that fits 32 bits, sign-extended. */
 bool lower_immediate(const struct lower *l, ir_ref r, int64_t *out);
 bool lower_is_plain_access(const struct lower *l, const struct ir_insn *i);
+bool lower_is_inline_atomic(const struct lower *l, const struct ir_insn *i);
 bool lower_is_branch_condition(const struct lower *l, ir_ref r);
 void lower_plan_uses(struct lower *l);
 void lower_plan_targets(struct lower *l);
@@ -99,6 +100,7 @@ bool lower_is_wide_row(const struct lower *l, const struct ir_insn *i);
 bool lower_compare_of(struct lower *l, const struct ir_insn *i, unsigned n, struct jit_compare *c);   /* for instruction n */
 /* lower_access.c */
 void lower_access(struct lower *l, unsigned n);
+void lower_atomic(struct lower *l, unsigned n);
 void lower_drop_pages(struct lower *l);                                     /* C may have changed what is mapped */
 bool lower_take_page_reg(struct lower *l);                                  /* one register of a window is free now */
 /* lower_end.c */

@@ -137,3 +137,15 @@ void lower_access(struct lower *l, unsigned n)
     hold_page(l, w, &a);
     l->t->access(l->e, &a);
 }
+
+void lower_atomic(struct lower *l, unsigned n)
+{
+    const struct ir_insn *i = &l->ir->insn[n];
+    struct jit_access a = { .atomic = (enum ir_op)i->op, .memop = (uint32_t)i->imm, .page_reg = NO_REG };
+    lower_nan_check(l);
+    a.base = lower_reg_in(l, INT, i->a);
+    a.value = lower_reg_in(l, INT, i->b);
+    a.place = lower_new_place(l, n);
+    a.result = lower_reg_out(l, INT, n, NO_REG);
+    l->t->access(l->e, &a);
+}

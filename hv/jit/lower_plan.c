@@ -41,6 +41,13 @@ bool lower_is_plain_access(const struct lower *l, const struct ir_insn *i)
            has(l, JIT_TLB);
 }
 
+bool lower_is_inline_atomic(const struct lower *l, const struct ir_insn *i)
+{
+    unsigned size = i->imm & MEM_SIZE;
+    return (i->op == IR_LL || i->op == IR_SC || i->op == IR_AMO) && (size == MEM_32 || size == MEM_64) && !(i->imm & MEM_BIG_ENDIAN) &&
+           has(l, JIT_TLB) && has(l, JIT_ATOMICS);
+}
+
 static bool is_address(const struct lower *l, ir_ref r)
 {
     const struct ir_insn *i = &l->ir->insn[r];

@@ -15,9 +15,12 @@ enum jit_page { JIT_PAGE_PLAIN, JIT_PAGE_PROBED, JIT_PAGE_KNOWN };
 #define JIT_UNCHECKED_SLOTS 16
 struct jit_unchecked { uint32_t regs; uint8_t slot_count, slot[JIT_UNCHECKED_SLOTS]; };
 
-/* One guest access: base register + offset; `value` is an FP register when is_fp. memop: a plain one. */
+/* One guest access: base register + offset; `value` is an FP register when is_fp. A plain one, or an atomic row of 4 or 8 bytes:
+ * IR_LL (no value), IR_SC, IR_AMO with all that the memop says about order, and a result. */
+#define JIT_PLAIN IR_CONST
 struct jit_access {
-    uint8_t  base, value, page_slot, page_reg;
+    enum ir_op atomic;                           /* JIT_PLAIN: a load or store */
+    uint8_t  base, value, result, page_slot, page_reg;
     bool     is_fp, is_store, window_is_write;
     enum jit_page page;
     uint32_t memop, place;
@@ -106,7 +109,7 @@ struct jit_target {
     bool (*fits_compare)(int64_t imm);
     void (*set_if)(struct emit *e, uint8_t d, const struct jit_compare *c);
     void (*select)(struct emit *e, uint8_t d, uint8_t condition, uint8_t a, uint8_t b);
-    void (*fence)(struct emit *e);
+    void (*fence)(struct emit *e, unsigned kinds);                           /* IR_FENCE's immediate */
 
     /* FP rows. d, a, b, c are of the file that the row's types say (BOX and UNBOX: FP). place: for the C that finishes rare cases. */
     bool (*fp)(struct emit *e, const struct ir_insn *i, enum ir_type operand, uint8_t d, uint8_t a, uint8_t b, uint8_t c, uint32_t place);

@@ -13,6 +13,7 @@ static struct jit_prologue prologue = { .constants = 0x40 };
 static FILE *want;
 
 #define SAYS(text) fputs(text "\n", want)
+#define SAYS_AT(text, offset) fprintf(want, text "\n", (unsigned)(offset))       /* a field of the vCPU */
 #define COMPARE(o, n, x, y, k) &(struct jit_compare){ .op = (o), .bits = (n), .a = (x), .b = (y), .b_slot = JIT_NO_SLOT, .imm = (k) }
 static const struct ir_insn fadd = { .op = IR_FADD, .type = IR_F64 }, fsqrt32 = { .op = IR_FSQRT, .type = IR_F32 };
 
@@ -54,7 +55,7 @@ static void x64(void)
     t->fp_load_slot(&e, 9, 33);                                      SAYS("movsd xmm9,QWORD PTR [rbp+0x88]");
     t->fp_from(&e, 9, RBX);                                          SAYS("movq xmm9,rbx");
     t->fp_to(&e, R8, 12);                                            SAYS("movq r8,xmm12");
-    t->fence(&e);                                                    SAYS("mfence");
+    t->fence(&e, FENCE_FULL);                                        SAYS("mfence");
     e.stub_count = 0;
     (void)t->fp(&e, &fadd, IR_F64, 9, 9, 3, NO_REG, 0);              SAYS("addsd xmm9,xmm3\nucomisd xmm9,xmm9\njp 0");
     (void)t->fp(&e, &fsqrt32, IR_F32, 2, 12, NO_REG, NO_REG, 0);     SAYS("sqrtss xmm2,xmm12\nucomiss xmm2,xmm2\njp 0");
@@ -82,6 +83,29 @@ static void x64(void)
     x64_vex_0f38(&e, 0xa9, true, 0, 3, 12);                          SAYS("vfmadd213sd xmm0,xmm3,xmm12");
     x64_rm(&e, 0x8b | X_W, RBX, R12, 0);                             SAYS("mov rbx,QWORD PTR [r12]");
     x64_rm(&e, 0x8b | X_W, RBX, R13, 0);                             SAYS("mov rbx,QWORD PTR [r13+0x0]");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .atomic = IR_LL, .base = 11, .value = NO_REG, .result = 6, .memop = MEM_32 | MEM_SIGNED, .page_reg = NO_REG });
+    SAYS("mov rax,r11\nmov ecx,eax\nshr ecx,0x7\nand ecx,0x1fe0\nmov rdx,0xfffffffffffff003\nand rdx,rax\ncmp rdx,QWORD PTR [r14+rcx*1]\njne 0\nadd rax,QWORD PTR [r14+rcx*1+0x18]");
+    SAYS("mov ecx,DWORD PTR [rax]");
+    SAYS_AT("mov QWORD PTR [rbp+0x%x],rax", X64_FIELD(reservation.host));
+    SAYS_AT("mov QWORD PTR [rbp+0x%x],rcx", X64_FIELD(reservation.value));
+    SAYS_AT("mov QWORD PTR [rbp+0x%x],0x4", X64_FIELD(reservation.size_bytes));
+    SAYS("movsxd rsi,ecx");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .atomic = IR_SC, .base = 11, .value = 6, .result = 9, .memop = MEM_64, .page_reg = NO_REG });
+    SAYS("mov rax,r11\nmov ecx,eax\nshr ecx,0x7\nand ecx,0x1fe0\nmov rdx,0xfffffffffffff007\nand rdx,rax\ncmp rdx,QWORD PTR [r14+rcx*1+0x8]\njne 0\ncmp rdx,QWORD PTR [r14+rcx*1]\njne 0\nadd rax,QWORD PTR [r14+rcx*1+0x18]");
+    SAYS_AT("cmp QWORD PTR [rbp+0x%x],rax\njne 0", X64_FIELD(reservation.host));
+    SAYS_AT("cmp QWORD PTR [rbp+0x%x],0x8\njne 0\nmov rdx,rax", X64_FIELD(reservation.size_bytes));
+    SAYS_AT("mov rax,QWORD PTR [rbp+0x%x]\nlock cmpxchg QWORD PTR [rdx],rsi", X64_FIELD(reservation.value));
+    SAYS_AT("mov QWORD PTR [rbp+0x%x],0x0\nsete al\nmovzx r9d,al", X64_FIELD(reservation.size_bytes));
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .atomic = IR_AMO, .base = 11, .value = 6, .result = 9, .memop = MEM_32 | MEM_SIGNED | AMO_ADD << MEM_AMO_SHIFT, .page_reg = NO_REG });
+    SAYS("mov rax,r11\nmov ecx,eax\nshr ecx,0x7\nand ecx,0x1fe0\nmov rdx,0xfffffffffffff003\nand rdx,rax\ncmp rdx,QWORD PTR [r14+rcx*1+0x8]\njne 0\ncmp rdx,QWORD PTR [r14+rcx*1]\njne 0\nadd rax,QWORD PTR [r14+rcx*1+0x18]");
+    SAYS("mov rcx,rsi\nlock xadd DWORD PTR [rax],ecx\nmovsxd r9,ecx");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .atomic = IR_AMO, .base = 11, .value = 6, .result = 9, .memop = MEM_64 | AMO_MINU << MEM_AMO_SHIFT, .page_reg = NO_REG });
+    SAYS("mov rax,r11\nmov ecx,eax\nshr ecx,0x7\nand ecx,0x1fe0\nmov rdx,0xfffffffffffff007\nand rdx,rax\ncmp rdx,QWORD PTR [r14+rcx*1+0x8]\njne 0\ncmp rdx,QWORD PTR [r14+rcx*1]\njne 0\nadd rax,QWORD PTR [r14+rcx*1+0x18]");
+    SAYS("mov rdx,rax\nmov rax,QWORD PTR [rdx]\nmov rcx,rax\ncmp rcx,rsi\ncmovae rcx,rsi\nlock cmpxchg QWORD PTR [rdx],rcx\njne 0\nmov r9,rax");
     x64_rmx(&e, 0x3b | X_W, RDX, R14, RCX, 8);                       SAYS("cmp rdx,QWORD PTR [r14+rcx*1+0x8]");
 }
 
@@ -122,7 +146,7 @@ static void a64(void)
     t->fp_store_slot(&e, 9, 33);                                     SAYS("str d9, [x28, #264]");
     t->fp_from(&e, 9, 4);                                            SAYS("fmov d9, x4");
     t->fp_to(&e, 4, 9);                                              SAYS("fmov x4, d9");
-    t->fence(&e);                                                    SAYS("dmb ish");
+    t->fence(&e, FENCE_FULL);                                        SAYS("dmb ish");
     (void)t->fp(&e, &fadd, IR_F64, 9, 10, 11, NO_REG, 0);            SAYS("fadd d9, d10, d11");
     (void)t->fp(&e, &fsqrt32, IR_F32, 9, 10, NO_REG, NO_REG, 0);     SAYS("fsqrt s9, s10");
     e.stub_count = 0;
@@ -145,6 +169,26 @@ static void a64(void)
     t->access(&e, &(struct jit_access){ .base = 5, .value = 6, .memop = MEM_8, .is_store = true });
     SAYS("mov x0, x5\nubfx x1, x0, #12, #8\nadd x1, x26, x1, lsl #5\nldr x2, [x1, #8]\nand x3, x0, #0xfffffffffffff000\ncmp x2, x3\n"
          "b.ne 0\nldr x1, [x1, #24]\nstrb w6, [x0, x1]");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .atomic = IR_LL, .base = 5, .value = NO_REG, .result = 6, .memop = MEM_32 | MEM_SIGNED | MEM_ACQUIRE, .page_reg = NO_REG });
+    SAYS("mov x0, x5\nubfx x1, x0, #12, #8\nadd x1, x26, x1, lsl #5\nldr x2, [x1]\nand x3, x0, #0xfffffffffffff003\ncmp x2, x3\nb.ne 0\nldr x1, [x1, #24]\nadd x0, x0, x1");
+    SAYS("ldar w1, [x0]\nmov x2, #0x4");
+    SAYS_AT("str x0, [x28, #%u]", A64_FIELD(reservation.host));
+    SAYS_AT("str x1, [x28, #%u]", A64_FIELD(reservation.value));
+    SAYS_AT("str x2, [x28, #%u]\nsxtw x6, w1", A64_FIELD(reservation.size_bytes));
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .atomic = IR_SC, .base = 5, .value = 6, .result = 7, .memop = MEM_64 | MEM_RELEASE, .page_reg = NO_REG });
+    SAYS("dmb ish");
+    SAYS("mov x0, x5\nubfx x1, x0, #12, #8\nadd x1, x26, x1, lsl #5\nldr x2, [x1, #8]\nand x3, x0, #0xfffffffffffff007\ncmp x2, x3\nldr x17, [x1]\nccmp x17, x3, #0x0, eq\nb.ne 0\nldr x1, [x1, #24]\nadd x0, x0, x1");
+    SAYS_AT("ldr x1, [x28, #%u]", A64_FIELD(reservation.host));
+    SAYS_AT("ldr x2, [x28, #%u]\ncmp x1, x0\nccmp x2, #0x8, #0x0, eq", A64_FIELD(reservation.size_bytes));
+    SAYS_AT("ldr x2, [x28, #%u]", A64_FIELD(reservation.value));
+    SAYS_AT("str xzr, [x28, #%u]\nb.ne 0", A64_FIELD(reservation.size_bytes));
+    SAYS("ldxr x1, [x0]\ncmp x1, x2\nb.ne 0\nstlxr w3, x6, [x0]\ncbnz w3, 0\ncset x7, eq");
+    e.stub_count = 0;
+    t->access(&e, &(struct jit_access){ .atomic = IR_AMO, .base = 5, .value = 6, .result = 7, .memop = MEM_32 | AMO_MAX << MEM_AMO_SHIFT, .page_reg = NO_REG });
+    SAYS("mov x0, x5\nubfx x1, x0, #12, #8\nadd x1, x26, x1, lsl #5\nldr x2, [x1, #8]\nand x3, x0, #0xfffffffffffff003\ncmp x2, x3\nldr x17, [x1]\nccmp x17, x3, #0x0, eq\nb.ne 0\nldr x1, [x1, #24]\nadd x0, x0, x1");
+    SAYS("ldxr w1, [x0]\ncmp w1, w6\ncsel w2, w1, w6, gt\nstxr w3, w2, [x0]\ncbnz w3, 0\nmov w7, w1");
 }
 
 static void put(const char *out, const char *name, void (*all)(void))

@@ -7,7 +7,7 @@ passed=0 failed=0
 "$1" "$out/code" || { echo "0 passed, 1 failed"; exit 1; }
 check() { # NAME OBJDUMP MACHINE
     "$2" -D -b binary -m "$3" ${4:-} --no-show-raw-insn "$out/code.$1" | sed -nE 's/^ +[0-9a-f]+:\s+//p' |
-        sed -E 's/\s*(\/\/|#|;) .*//; s/\s+/ /g; s/ +$//; s/^rex //; s/^(j[a-z]+|b\.[a-z]+|cbz x[0-9]+,) 0x[0-9a-f]+$/\1 0/' > "$out/got"
+        sed -E 's/\s*(\/\/|#|;) .*//; s/\s+/ /g; s/ +$//; s/^rex //; s/^(j[a-z]+|b\.[a-z]+|cbn?z [wx][0-9]+,) 0x[0-9a-f]+$/\1 0/' > "$out/got"
     while IFS= read -r want <&3 && IFS= read -r got <&4; do
         if [ "$got" = "$want" ]; then passed=$((passed + 1))
         else failed=$((failed + 1)); echo "FAIL $1: '$got', want '$want'"; fi

@@ -15,7 +15,7 @@ $(BUILD)/hosted64/hospes: $(call objs,hosted64) $(HOSTED_MAIN:%=$(BUILD)/obj/hos
 	@mkdir -p $(@D)
 	@echo "  LINK    $@"
 	$(Q)$(CC_of_hosted64) -pthread -rdynamic -o $@ $(filter %.o,$^)
-A64_UNITS := jit_nan jit_window interp_random interp_memory ir_strangers jit jit_fuzz audit smc smp stats engine riscv64_exec riscv64_guest
+A64_UNITS := jit_barrier litmus jit_nan jit_window interp_random interp_memory ir_strangers jit jit_fuzz audit smc smp stats engine riscv64_exec riscv64_guest
 $(BUILD)/obj/hosted64/test/%.c.o: WARN += -Wno-missing-prototypes -Wno-clobbered
 $(BUILD)/hosted64/unit: $(call objs,hosted64) $(patsubst %,$(BUILD)/obj/hosted64/test/unit/%_test.c.o,$(A64_UNITS)) $(BUILD)/obj/hosted64/test/harness/harness.c.o
 	@mkdir -p $(@D)

@@ -14,7 +14,7 @@ static inline const char *regs_differ(const struct vcpu *a, const struct vcpu *b
     }
     if (a->regs.mode != b->regs.mode) return "mode";
     if (a->mmu.data_context != b->mmu.data_context || a->mmu.fetch_context != b->mmu.fetch_context) return "context";
-    if (a->reservation.is_valid != b->reservation.is_valid) return "reservation";
+    if (a->reservation.size_bytes != b->reservation.size_bytes) return "reservation";
     return a->mmu.asid != b->mmu.asid ? "asid" : NULL;
 }
 static inline const void *ram_at(struct guest *g, uint64_t at, uint64_t bytes)

@@ -331,7 +331,7 @@ TEST(R106_R107_R152_a_state_set_into_a_fresh_vcpu_continues_as_the_original)
     for (unsigned program = 0; program < 60; program++) {
         random_program(&g, &other, program % 2);
         struct exec_result r = run(200 + test_random() % 500), q;
-        v->reservation.is_valid = false;                             /* the one thing that a state does not carry */
+        v->reservation.size_bytes = 0;                             /* the one thing that a state does not carry */
         vcpu_get_state(v, &s);
         for (unsigned i = 0; i < 32; i++) guest_set_reg(b, RISCV64_ISA.regs[test_random() % RISCV64_ISA.reg_count].name, test_random());
         (void)b->engine->run(b, 100);                                /* a life of its own, all of which must go */

@@ -119,7 +119,7 @@ TEST(a_store_conditional_needs_its_reservation_and_the_value_it_saw)
         CHECK_EQ_U64(slot(6), 0);                           /* none held */
         rig_new();
         RUNS(reserve);
-        bool held = rig.v.reservation.is_valid;
+        bool held = rig.v.reservation.size_bytes;
         CHECK(held);
         body = try_store;
         rig.v.regs.mode++, rig.v.regs.pc = RIG_CODE;

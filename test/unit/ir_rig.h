@@ -65,7 +65,7 @@ static inline void rig_new(void)
 {
     rig.v.regs.mode++;
     rig.v.regs.pc = RIG_CODE;
-    rig.v.reservation.is_valid = false;
+    rig.v.reservation.size_bytes = 0;
 }
 /* One block (or what the interpreter made of it: call again while pc is inside). */
 static inline struct exec_result rig_run(void) { return TEST_ENGINE.run(&rig.v, 1); }

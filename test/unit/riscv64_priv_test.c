@@ -90,9 +90,9 @@ TEST(a_trap_breaks_the_reservation)
     struct fault f = fault_trap(3, 0);
     hart_start(&h, true);
     handlers();
-    h.v.reservation.is_valid = true;
+    h.v.reservation.size_bytes = 8;
     CHECK(RISCV64_ISA.take_fault(&h.v, &f));
-    CHECK(!h.v.reservation.is_valid);
+    CHECK(!h.v.reservation.size_bytes);
     hart_end(&h);
 }
 

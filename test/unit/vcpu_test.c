@@ -110,12 +110,12 @@ TEST(R107_a_state_set_into_a_fresh_vcpu_is_the_same_state)
     struct fault why;
     uint64_t x;
     CHECK(mmu_load(&other.v.mmu, guest_addr_make(0x1000), 8, &x, &why));
-    other.v.reservation.is_valid = true;
+    other.v.reservation.size_bytes = 8;
     other.v.is_halted = true;
     uint64_t walks = t.walks;
     CHECK(!vm_failed(vcpu_set_state(&other.v, &saved)));
     CHECK(other.v.regs.slot[1] == 11 && other.v.regs.slot[2] == 22 && other.v.regs.pc == 0x4000);
-    CHECK(!other.v.reservation.is_valid && !other.v.is_halted && other.engine.forgotten == 1 && other.engine.last_size == UINT64_MAX);
+    CHECK(!other.v.reservation.size_bytes && !other.v.is_halted && other.engine.forgotten == 1 && other.engine.last_size == UINT64_MAX);
     CHECK(mmu_load(&other.v.mmu, guest_addr_make(0x1000), 8, &x, &why) && t.walks == walks + 1);          /* the TLB was dropped */
     CHECK(((struct toy_csrs *)(void *)other.v.regs.isa)->writes >= TOY_REG_COUNT);                        /* every register normalised */
     saved.state.pc = guest_addr_make(0x5000);

@@ -127,7 +127,7 @@ static bool enter(struct vcpu *v, struct trap t, bool to_s)
     if (!(to_s ? c->stvec : c->mtvec)) {
         return false;
     }
-    v->reservation.is_valid = false;
+    v->reservation.size_bytes = 0;
     (to_s ? enter_s : enter_m)(v, t);
     rv_sync(v);
     return true;
@@ -372,7 +372,7 @@ void rv_reset(struct vcpu *v)
     c->stimecmp = UINT64_MAX;
     c->mcycle_offset = c->minstret_offset = 0 - vcpu_insns_retired(v, 0);
     v->regs.fp.nan_rule = FP_NAN_CANONICAL;
-    v->reservation.is_valid = false;
+    v->reservation.size_bytes = 0;
     v->fault.kind = FAULT_NONE;
     v->hypercall = 0;
     v->is_halted = false;

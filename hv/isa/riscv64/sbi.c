@@ -149,7 +149,7 @@ static struct result hart_start(struct sbi *s, struct vcpu *v, const uint64_t *a
 static struct result hart_stop(struct sbi *s, struct vcpu *v, const uint64_t *a)
 {
     (void)a;
-    v->reservation.is_valid = false;
+    v->reservation.size_bytes = 0;
     vcpu_set_pin(v, RV_IRQ_SSI, false);
     vcpu_set_deadline(v, UINT64_MAX);
     set_hart_state(s, v->id, SBI_HART_STOPPED);

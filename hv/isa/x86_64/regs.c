@@ -58,7 +58,7 @@ void x86_reset(struct vcpu *v)
     v->regs.pc = 0xfff0;
     v->regs.mode = 16;
     v->is_halted = false;
-    v->reservation.is_valid = false;
+    v->reservation.size_bytes = 0;
     __atomic_store_n(&v->pins, 0, __ATOMIC_RELAXED);
 }
 

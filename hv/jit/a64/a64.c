@@ -21,7 +21,6 @@ static void store_slot(struct emit *e, uint8_t a, unsigned slot)    { a64_ldr(e,
 static void fp_mov(struct emit *e, uint8_t d, uint8_t a)            { if (d != a) emit32(e, 0x1e604000u | (unsigned)a << 5 | d); }
 static void fp_load_slot(struct emit *e, uint8_t d, unsigned slot)  { a64_ldr(e, LDR_D, d, A64_BASE, 8 * slot, 3); }
 static void fp_store_slot(struct emit *e, uint8_t a, unsigned slot) { a64_ldr(e, STR_D, a, A64_BASE, 8 * slot, 3); }
-static void fence(struct emit *e)                                   { emit32(e, 0xd5033bbfu); }      /* dmb ish */
 static uint32_t features(void)                                      { return 0; }
 
 static bool store_slot_imm(struct emit *e, uint64_t v, unsigned slot)
@@ -232,7 +231,7 @@ const struct jit_target JIT_A64 = {
     .mov = a64_mov, .imm = a64_imm, .load_slot = load_slot, .store_slot = store_slot, .store_slot_imm = store_slot_imm,
     .fp_mov = fp_mov, .fp_load_slot = fp_load_slot, .fp_store_slot = fp_store_slot, .fp_from = a64_fp_from, .fp_to = a64_fp_to,
     .binary = a64_binary, .binary_imm = a64_binary_imm, .unary = a64_unary, .extend = a64_extend, .field = a64_field,
-    .fits_compare = a64_fits_compare, .set_if = a64_set_if, .select = a64_select, .fence = fence,
+    .fits_compare = a64_fits_compare, .set_if = a64_set_if, .select = a64_select, .fence = a64_fence,
     .fp = a64_fp, .access = a64_access, .call = a64_call, .stubs = a64_stubs,
     .count = count, .count_excess = count_excess, .branch = branch, .jump = a64_b, .go = a64_b_to, .leave = leave,
     .jump_cached = jump_cached, .jump_cached_to = jump_cached_to, .patch = a64_patch,

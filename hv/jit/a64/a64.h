@@ -9,7 +9,7 @@ enum { A64_BASE = 28, A64_COUNTS = 27, A64_TLB = 26, A64_T0 = 16, A64_T1 = 17, A
 enum { A64_EQ, A64_NE, A64_HS, A64_LO, A64_MI, A64_PL, A64_VS, A64_VC, A64_HI, A64_LS, A64_GE, A64_LT, A64_GT, A64_LE };
 
 #define A64_FIELD(f) ((unsigned)offsetof(struct vcpu, f))
-_Static_assert(offsetof(struct vcpu, regs.slot) == 0 && offsetof(struct vcpu, engine_state) < 32768, "an unsigned offset reaches all that is needed");
+_Static_assert(offsetof(struct vcpu, regs.slot) == 0 && offsetof(struct vcpu, engine_state) < 32768 && offsetof(struct vcpu, reservation) < 32000, "an unsigned offset reaches all that is needed");
 
 /* Instructions: base word, then fields. w: 1 for 64 bits. */
 void a64_rrr(struct emit *e, uint32_t op, unsigned d, unsigned n, unsigned m);
@@ -40,6 +40,7 @@ bool a64_fp(struct emit *e, const struct ir_insn *i, enum ir_type operand, uint8
 void a64_fp_to(struct emit *e, uint8_t d, uint8_t a);
 void a64_fp_from(struct emit *e, uint8_t d, uint8_t a);
 unsigned a64_fp_flags(uint32_t fpsr);
+void a64_fence(struct emit *e, unsigned kinds);
 void a64_access(struct emit *e, const struct jit_access *a);
 void a64_call(struct emit *e, uint32_t place, bool all);
 void a64_stubs(struct emit *e);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Guest memory on AArch64: the probe of the first-level TLB (mmu.h), and the way to C behind a block. No other file emits an access
- * to guest memory. Plain accesses of guests are as weakly ordered as the host's; fences are DMB ISH, and what carries acquire or
- * release goes to C with full fences. */
+ * to guest memory, or a fence. Plain accesses of guests are as weakly ordered as the host's. Release is a DMB before and a store-
+ * release, acquire a load-acquire and, since the store of a pair may be seen later than what follows (Arm ARM B2.3), a DMB behind. */
 #include "hv/jit/a64/a64.h"
 
 /* Register offset: [base + x1]. */
@@ -55,6 +55,13 @@ static void line(struct emit *e, bool is_write)
     a64_ldr(e, 0xf9400000u, 2, 1, is_write ? offsetof(struct tlb_entry, write) : offsetof(struct tlb_entry, read), 3);
 }
 
+/* Compares x3, left by compare_tag, with the tag for reading as well. */
+static void compare_read_tag(struct emit *e)
+{
+    a64_ldr(e, 0xf9400000u, A64_T1, 1, offsetof(struct tlb_entry, read), 3);
+    emit32(e, 0xfa400000u | 3u << 16 | A64_EQ << 12 | (unsigned)A64_T1 << 5);                       /* ccmp x17, x3, #0, eq */
+}
+
 /* Compares the tag with the page of x<n>, and its lowest bits with 0. */
 static void compare_tag(struct emit *e, unsigned n, unsigned size)
 {
@@ -91,9 +98,113 @@ static void known_window(struct emit *e, const struct jit_access *a)
     s->back = e->at;
 }
 
+void a64_fence(struct emit *e, unsigned kinds)
+{
+    bool is_store_before = kinds & (FENCE_W | FENCE_O), is_load_before = kinds & (FENCE_R | FENCE_I), is_load_after = kinds >> 4 & (FENCE_R | FENCE_I);
+    if (!is_store_before) emit32(e, 0xd50339bfu);                                                   /* dmb ishld */
+    else if (!is_load_before && !is_load_after) emit32(e, 0xd5033abfu);                             /* dmb ishst */
+    else emit32(e, 0xd5033bbfu);                                                                    /* dmb ish */
+}
+
+/* ---- atomic rows: the host's address is in x0 ---- */
+
+#define RESERVED(f) A64_FIELD(reservation.f)
+#define SF (1u << 31)
+
+static void load_exclusive(struct emit *e, const struct jit_access *a)
+{
+    bool w = (a->memop & MEM_SIZE) == MEM_64;
+    emit32(e, 0x885f7c00u | (w ? 1u << 30 : 0) | (a->memop & MEM_ACQUIRE ? 1u << 15 : 0) | 0u << 5 | 1);        /* ldxr, ldaxr x1, [x0] */
+}
+
+static void store_exclusive(struct emit *e, const struct jit_access *a, unsigned value, uint32_t again)
+{
+    bool w = (a->memop & MEM_SIZE) == MEM_64;
+    emit32(e, 0x88007c00u | (w ? 1u << 30 : 0) | (a->memop & MEM_RELEASE ? 1u << 15 : 0) | 3u << 16 | 0u << 5 | value);      /* stxr, stlxr w3, value, [x0] */
+    emit32(e, 0x35000003u);                                                                         /* cbnz w3 */
+    if (!e->is_full) a64_patch(e->base, e->at - 4, again);
+}
+
+/* Of the old value in x1. */
+static void result(struct emit *e, const struct jit_access *a)
+{
+    bool is_word = (a->memop & MEM_SIZE) == MEM_32;
+    if (!is_word) a64_mov(e, a->result, 1);
+    else if (a->memop & MEM_SIGNED) a64_bitfield(e, A64_SBFM, true, a->result, 1, 0, 31);
+    else a64_rrr(e, 0x2a000000u, a->result, A64_ZR, 1);
+}
+
+static void load_reserved(struct emit *e, const struct jit_access *a)
+{
+    bool w = (a->memop & MEM_SIZE) == MEM_64, is_acquire = a->memop & MEM_ACQUIRE;
+    emit32(e, (is_acquire ? 0x88dffc00u : 0xb9400000u) | (w ? 1u << 30 : 0) | 0u << 5 | 1);         /* ldar, ldr */
+    a64_imm(e, 2, memop_bytes(a->memop));
+    a64_ldr(e, 0xf9000000u, 0, A64_BASE, RESERVED(host), 3);
+    a64_ldr(e, 0xf9000000u, 1, A64_BASE, RESERVED(value), 3);
+    a64_ldr(e, 0xf9000000u, 2, A64_BASE, RESERVED(size_bytes), 3);
+    result(e, a);
+}
+
+static void store_conditional(struct emit *e, const struct jit_access *a)
+{
+    uint32_t w = (a->memop & MEM_SIZE) == MEM_64 ? SF : 0;
+    a64_ldr(e, 0xf9400000u, 1, A64_BASE, RESERVED(host), 3);
+    a64_ldr(e, 0xf9400000u, 2, A64_BASE, RESERVED(size_bytes), 3);
+    a64_rrr(e, 0xeb000000u, A64_ZR, 1, 0);
+    emit32(e, 0xfa400800u | memop_bytes(a->memop) << 16 | A64_EQ << 12 | 2u << 5);                  /* ccmp x2, #bytes, #0, eq */
+    a64_ldr(e, 0xf9400000u, 2, A64_BASE, RESERVED(value), 3);
+    a64_ldr(e, 0xf9000000u, A64_ZR, A64_BASE, RESERVED(size_bytes), 3);
+    uint32_t none = a64_b_cond(e, A64_NE), again = e->at;
+    load_exclusive(e, a);
+    a64_rrr(e, 0x6b000000u | w, A64_ZR, 1, 2);
+    uint32_t changed = a64_b_cond(e, A64_NE);
+    store_exclusive(e, a, a->value, again);
+    if (e->is_full) return;
+    a64_patch(e->base, none, e->at);
+    a64_patch(e->base, changed, e->at);
+    emit32(e, 0x9a9f07e0u | A64_NE << 12 | a->result);                                              /* cset, eq */
+}
+
+static void modify(struct emit *e, const struct jit_access *a)
+{
+    static const struct { uint32_t op; uint8_t keep; } how[] = {         /* keep: the old value stays when this holds */
+        [AMO_ADD] = { 0x0b000000, 0 }, [AMO_AND] = { 0x0a000000, 0 }, [AMO_OR] = { 0x2a000000, 0 }, [AMO_XOR] = { 0x4a000000, 0 },
+        [AMO_MIN] = { 0, A64_LT }, [AMO_MAX] = { 0, A64_GT }, [AMO_MINU] = { 0, A64_LO }, [AMO_MAXU] = { 0, A64_HI } };
+    uint32_t w = (a->memop & MEM_SIZE) == MEM_64 ? SF : 0, again = e->at;
+    enum ir_amo op = memop_amo(a->memop);
+    load_exclusive(e, a);
+    if (op != AMO_SWAP && how[op].op) {
+        a64_rrr(e, how[op].op | w, 2, 1, a->value);
+    } else if (op != AMO_SWAP) {
+        a64_rrr(e, 0x6b000000u | w, A64_ZR, 1, a->value);
+        emit32(e, 0x1a800000u | w | (uint32_t)a->value << 16 | (uint32_t)how[op].keep << 12 | 1u << 5 | 2);     /* csel */
+    }
+    store_exclusive(e, a, op == AMO_SWAP ? a->value : 2, again);
+    result(e, a);
+}
+
+static void atomic_access(struct emit *e, const struct jit_access *a)
+{
+    if (a->memop & MEM_RELEASE) a64_fence(e, FENCE_FULL);
+    address(e, a);
+    line(e, a->atomic != IR_LL);
+    compare_tag(e, 0, a->memop & MEM_SIZE);
+    if (a->atomic != IR_LL) compare_read_tag(e);
+    struct emit_stub *s = slow(e, a, A64_NE);
+    load_addend(e);
+    a64_rrr(e, 0x8b000000u, 0, 0, 1);
+    if (a->atomic == IR_LL) load_reserved(e, a);
+    else if (a->atomic == IR_SC) store_conditional(e, a);
+    else modify(e, a);
+    if (a->memop & MEM_ACQUIRE && a->atomic != IR_LL) a64_fence(e, FENCE_FULL);
+    s->back = e->at;
+}
+
 void a64_access(struct emit *e, const struct jit_access *a)
 {
-    if (a->page == JIT_PAGE_PROBED) {
+    if (a->atomic != JIT_PLAIN) {
+        atomic_access(e, a);
+    } else if (a->page == JIT_PAGE_PROBED) {
         probed_window(e, a);
     } else if (a->page == JIT_PAGE_KNOWN) {
         known_window(e, a);
@@ -129,6 +240,12 @@ static void access_stub(struct emit *e, const struct emit_stub *s)
         no_window(e, a);
         a64_b_to(e, s->back);
         if (!e->is_full) a64_patch(e->base, miss, e->at);
+    }
+    if (a->atomic != JIT_PLAIN) {
+        if (a->value != NO_REG) a64_mov(e, 1, a->value);
+        a64_call(e, s->place, false);
+        a64_mov(e, a->result, 0);
+        return;
     }
     if (a->is_store && a->is_fp) a64_fp_to(e, 1, a->value);
     else if (a->is_store) a64_mov(e, 1, a->value);

@@ -50,7 +50,6 @@ static void fp_from(struct emit *e, uint8_t d, uint8_t a)           { x64_rr(e, 
 static void fp_to(struct emit *e, uint8_t d, uint8_t a)             { x64_rr(e, 0x7e | X_0F | X_66 | X_W, a, d); }
 static void imm(struct emit *e, uint8_t d, uint64_t v)              { x64_mov_imm(e, d, v); }
 static bool fits_compare(int64_t v)                                 { return v == (int32_t)v; }
-static void fence(struct emit *e)                                   { emit8(e, 0x0f), emit8(e, 0xae), emit8(e, 0xf0); }   /* mfence */
 
 static bool store_slot_imm(struct emit *e, uint64_t v, unsigned slot)
 {
@@ -260,7 +259,7 @@ const struct jit_target JIT_X64 = {
     .mov = x64_mov, .imm = imm, .load_slot = load_slot, .store_slot = store_slot, .store_slot_imm = store_slot_imm,
     .fp_mov = fp_mov, .fp_load_slot = fp_load_slot, .fp_store_slot = fp_store_slot, .fp_from = fp_from, .fp_to = fp_to,
     .binary = x64_binary, .binary_imm = x64_binary_imm, .unary = x64_unary, .extend = x64_extend, .field = x64_field,
-    .binary_slot = x64_binary_slot, .extend_slot = x64_extend_slot, .fits_compare = fits_compare, .set_if = x64_set_if, .select = x64_select, .fence = fence,
+    .binary_slot = x64_binary_slot, .extend_slot = x64_extend_slot, .fits_compare = fits_compare, .set_if = x64_set_if, .select = x64_select, .fence = x64_fence,
     .fp = x64_fp, .fp_unchecked = x64_fp_unchecked, .if_nan = x64_if_nan, .if_nan_slot = x64_if_nan_slot,
     .access = x64_access, .call = x64_call, .stubs = x64_stubs,
     .count = count, .count_excess = count_excess, .branch = branch, .jump = x64_jmp, .go = x64_jmp_to, .leave = leave,

@@ -28,6 +28,7 @@ void x64_fp_unchecked(struct emit *e, enum ir_op op, uint8_t d, uint8_t a, uint8
 jit_patch x64_if_nan(struct emit *e, uint8_t a, uint8_t b);
 jit_patch x64_if_nan_slot(struct emit *e, unsigned slot);
 void x64_make_canonical(struct emit *e, const struct jit_unchecked *u);
+void x64_fence(struct emit *e, unsigned kinds);
 void x64_access(struct emit *e, const struct jit_access *a);
 void x64_call(struct emit *e, uint32_t place, bool all);
 void x64_stubs(struct emit *e);
