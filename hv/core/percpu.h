@@ -19,7 +19,7 @@ struct percpu {
 };
 
 void           percpu_init(unsigned cpu);                 /* on that core, first thing */
-struct percpu *percpu(void);                              /* this core's */
+struct percpu *percpu(void);                              /* this core's; NULL on a thread that is no core (hosted) */
 struct percpu *percpu_of(unsigned cpu);
 /* From now on an interrupt of this core also sets `bit` in *request; NULL ends it. */
 void           percpu_preempt(uint32_t *request, uint32_t bit);

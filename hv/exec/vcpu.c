@@ -129,7 +129,8 @@ static void call_out(const struct vcpu *v)
 void vcpu_ask(struct vcpu *v, uint32_t request)
 {
     __atomic_fetch_or(&v->request, request, __ATOMIC_SEQ_CST);      /* pairs with the run loop's exchange */
-    if (percpu()->preempt == &v->request) return;                   /* its own core's word: the run loop looks before it enters or parks it */
+    const struct percpu *core = percpu();                           /* none: a thread of the host's, as of a hosted disk */
+    if (core && __atomic_load_n(&core->preempt, __ATOMIC_RELAXED) == &v->request) return;   /* the run loop here looks before it enters or parks it */
     call_out(v);
     if (v->wake) v->wake(v);
 }
