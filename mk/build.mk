@@ -44,7 +44,7 @@ COMMON_SRCS := $(wildcard hv/base/*.c hv/core/*.c hv/mmu/*.c hv/ir/*.c hv/exec/*
                           hv/manage/*.c drivers/virt/*.c drivers/block/*.c drivers/net/*.c)
 DECODED     := riscv64 arm64
 GEN_SRCS    := $(DECODED:%=$(BUILD)/gen/%_decode.c)
-HOSTED_SRCS := $(filter-out hv/base/string.c drivers/block/nofile.c,$(COMMON_SRCS)) $(wildcard hv/arch/hosted/*.c drivers/block/hosted/*.c)
+HOSTED_SRCS := $(filter-out hv/base/string.c drivers/block/nofile.c,$(COMMON_SRCS)) $(wildcard hv/arch/hosted/*.c drivers/block/hosted/*.c drivers/net/hosted/*.c)
 X86_64_SRCS := $(COMMON_SRCS) boot/main.c boot/disks.c boot/acpi.c $(wildcard hv/arch/x86_64/*.c hv/arch/x86_64/*.S boot/x86_64/*.c boot/x86_64/*.S drivers/host/*.c boot/*_bundle.S)
 AARCH64_SRCS := $(COMMON_SRCS) boot/main.c boot/disks.c boot/acpi.c $(wildcard hv/arch/aarch64/*.c hv/arch/aarch64/*.S boot/aarch64/*.c boot/aarch64/*.S boot/boards/*.c drivers/host/*.c boot/*_bundle.S)
 SRCS_hosted := $(HOSTED_SRCS)

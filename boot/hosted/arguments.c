@@ -40,6 +40,7 @@ static const char usage[] =
     "The process:\n"
     "  --cores N         host threads that run guests (as many as there are CPUs)\n"
     "  --host-disk FILE  a disk of the host: host:0, the next one host:1; may be repeated\n"
+    "  --uplink S        the switch goes on in a socket of 127.0.0.1: listen:PORT, connect:PORT or udp:FROM:TO\n"
     "  --events D        where events are kept: memory, host:0, host:0p3\n"
     "  --stats F.json    write statistics at the end\n"
     "  --timeout SECONDS end everything after that\n"
@@ -98,6 +99,8 @@ static void add_host_disk(struct arguments *a, const char *word, char *value)
     a->host_disk[a->host_disk_count++] = value;
 }
 
+static void set_uplink(struct arguments *a, const char *word, char *value) { (void)word, a->uplink = value; }
+
 static void set_events(struct arguments *a, const char *word, char *value) { (void)word, a->events = value; }
 
 static void set_audit(struct arguments *a, const char *word, char *value)  { (void)word, (void)value; a->is_audited = true; }
@@ -123,6 +126,7 @@ static const struct word { const char *name; bool has_value; void (*set)(struct 
     { "--quiet",     false, set_quiet },
     { "--host-disk", true,  add_host_disk },
     { "--events",    true,  set_events },
+    { "--uplink",    true,  set_uplink },
     { "--script",    true,  set_script },
     { "--monitor",   false, set_monitor },
     { "--audit",     false, set_audit },

@@ -12,6 +12,7 @@ struct arguments {
     const char   *host_disk[HOST_DISKS_MOST];      /* files */
     unsigned      host_disk_count;
     char         *events;                          /* wins over [host] events; NULL: not said */
+    const char   *uplink;                          /* net_sock_create's; NULL: none */
     const char   *script_path;                     /* the monitor's script; NULL: none */
     char         *script;
     size_t        script_bytes;

@@ -4,6 +4,7 @@
  * no core watches signals and the time, so that it ends whatever the cores do. */
 #include "boot/hosted/arguments.h"
 #include "boot/hosted/stdio.h"
+#include "drivers/net/hosted/sock.h"
 #include "hv/arch/arch.h"
 #include "hv/arch/hosted/hosted.h"
 #include "hv/core/page.h"
@@ -14,6 +15,7 @@
 #include "hv/manage/monitor.h"
 #include "hv/vm/console.h"
 #include "hv/vm/history.h"
+#include "hv/vm/network.h"
 #include "hv/vm/sched.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -289,6 +291,14 @@ static void add_host_disks(void)
     }
 }
 
+static void start_uplink(void)
+{
+    struct net_sock *s;
+    struct vm_error e = arguments.uplink ? net_sock_create(network_switch(), arguments.uplink, &s) : VM_SUCCESS;
+    if (vm_failed(e)) die(STATUS_FAILED, "uplink: %s", e.reason);
+    if (arguments.uplink && net_sock_port(s)) log_notice("uplink: at 127.0.0.1:%u", net_sock_port(s));
+}
+
 static const struct file_source files = { .open = open_file, .close = close_file };
 
 /* What is wrong with one costs only that one. */
@@ -381,6 +391,7 @@ int main(int argc, char **argv)
     console_on_quit(quit);
     log_set_level(arguments.is_quiet ? LOG_ERROR : is_interactive && arguments.config.count > 1 ? LOG_INFO : LOG_NOTICE);
     add_host_disks();
+    start_uplink();
     monitor_init(&(struct monitor_host){ .files = &files, .vm_made = vm_made, .script_ended = script_ended, .power_off = power_off,
                                          .reboot = refuse_reboot, .is_interactive = is_interactive });
     vm_history_start(arguments.config.events);

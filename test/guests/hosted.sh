@@ -120,7 +120,7 @@ run "a disk image's overlay takes writes" 0 "${base[@]}" --disk "image:$tmp/disk
 unchanged "a disk image's overlay takes writes"
 
 # Two machines on the switch: echoes both ways, a text of 1.3 MB by TCP; one of them with several queues.
-if wanted "two Linux guests on the switch"; then
+if wanted "two Linux guests on the switch" || wanted "two Linux guests in two processes"; then
     printf '[vm %s]\nmemory = 64M\nmode = jit\nkernel = %s\ninitrd = %s\ncmdline = console=ttyS0 %s\nnet = switch%s\n' \
         one "$linux/kernel" "$linux/initrd" 'hv.give hv.ping=10.0.0.1/10.0.0.2' '' > "$tmp/net.conf"
     printf '[vm %s]\nmemory = 64M\nvcpus = 2\nmode = jit\nkernel = %s\ninitrd = %s\ncmdline = console=ttyS0 %s\nnet = switch%s\n' \
@@ -130,6 +130,23 @@ if wanted "two Linux guests on the switch"; then
 fi
 run "two Linux guests on the switch" 0 "$tmp/net.conf" --monitor --script "$tmp/net.script" --timeout 600 \
     -- 'GUEST-PING-OK 10.0.0.1' 'GUEST-PING-OK 10.0.0.2' 'GUEST-TAKE-OK 10.0.0.1' '^one.0 .* 0 +0$' '^two.0 .* 0 +0$' 'commands, 0 failed'
+
+# The same two in two processes, joined by a socket.
+if wanted "two Linux guests in two processes"; then
+    sed '/^net/q' "$tmp/net.conf" > "$tmp/net1.conf"
+    sed -n '/^.vm two/,$p' "$tmp/net.conf" > "$tmp/net2.conf"
+    printf 'wait two "GUEST-TAKE" 300\npoweroff\n' > "$tmp/net2.script"
+    timeout -k 5 700 "$hospes" run "$tmp/net1.conf" --monitor --uplink listen:0 < /dev/null > "$tmp/net1.out" 2>&1 &
+    first=$! port=
+    for _ in {1..300}; do
+        port=$(sed -n 's/.*uplink: at 127.0.0.1:\([0-9]*\).*/\1/p' "$tmp/net1.out")
+        [ -z "$port" ] || break
+        sleep 0.2
+    done
+fi
+run "two Linux guests in two processes" 0 "$tmp/net2.conf" --monitor --script "$tmp/net2.script" --uplink connect:${port:-1} --timeout 600 \
+    -- 'GUEST-PING-OK 10.0.0.1' 'GUEST-TAKE-OK 10.0.0.1'
+[ -z "${first:-}" ] || { kill $first; wait $first; } 2> /dev/null
 
 # No initrd: the root is an ext2 file system on the disk.
 if wanted "linux, root on a disk, no initrd"; then
