@@ -48,7 +48,7 @@ part() {
     exec 8>"$cache/$name.lock"
     flock -n 8 || { say WAIT "another build of $name is under way"; flock 8; }
     if [ ! -d "$part" ]; then
-        rm -rf "$cache/$name"-*.tmp
+        rm -rf "$cache/$name"-????????????????.tmp       # a fingerprint: what begins with the same words is another part
         trap 'rm -rf "$part.tmp"' EXIT
         trap 'exit 130' INT TERM HUP
         mkdir "$part.tmp"
