@@ -61,7 +61,7 @@ void hostile(uint64_t hart, const char *dtb)
     for (unsigned i = 0; i < sizeof programs / sizeof *programs; i++) {
         if (!starts_with(word, programs[i].name)) continue;
         for (at = programs[i].name; *at; at++) word++;
-        if (*word && *word != ':') { word -= at - programs[i].name; continue; }
+        if (*word && *word != ':' && *word != ' ') { word -= at - programs[i].name; continue; }
         for (seed = 0; *word == ':' || (*word >= '0' && *word <= '9'); word++) if (*word != ':') seed = seed * 10 + (uint64_t)(*word - '0');
         random_state = seed * 1000 + hart;
         programs[i].run(hart);
