@@ -3,8 +3,9 @@
 
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wvla -Wundef -Werror -Wno-maybe-uninitialized
 BASE := -std=gnu11 -O2 -g -I. -I$(BUILD)/gen -fno-strict-aliasing -fno-common -fno-omit-frame-pointer -MMD -MP
+# A stack of the firmware is 52 KiB or more (hv/arch): no frame takes a large part of it.
 FREE := -ffreestanding -nostdinc -isystem third_party/include -fno-stack-protector -fno-pic -fno-pie -fno-asynchronous-unwind-tables \
-        -ffunction-sections -fdata-sections
+        -ffunction-sections -fdata-sections -Wframe-larger-than=8192
 
 CC_hosted      ?= gcc
 CC_x86_64      ?= gcc

@@ -143,9 +143,16 @@ static struct vm_error jit_init(struct vcpu *v)
     bool pins = v->isa && !(j->off >> JIT_PIN & 1);
     pin(j, 0, pins ? v->isa->hot_slots : NULL, j->target->pins);
     pin(j, 1, pins ? v->isa->hot_fp_slots : NULL, j->target->fp_pins);
-    struct emit e = { .base = j->write, .end = j->limit };
-    j->target->prologue(&e, &j->prologue, j);
-    j->prologue.end = j->used = (e.at + 63) & ~63u;
+    struct emit *e = heap_alloc(sizeof *e);                     /* too large for a stack */
+    if (!e) {
+        jit_destroy(v);
+        return no_memory();
+    }
+    e->base = j->write;
+    e->end = j->limit;
+    j->target->prologue(e, &j->prologue, j);
+    j->prologue.end = j->used = (e->at + 63) & ~63u;
+    heap_free(e);
     arch_code_written(j->run, j->used);
     return VM_SUCCESS;
 }
