@@ -92,7 +92,7 @@ struct vm_error vcpu_bind_mmu(struct vcpu *v, struct mmu *m)
 
 static bool is_reserved_in(const struct vcpu *v, guest_phys_addr at, uint64_t size_bytes)
 {
-    for (uint64_t n; size_bytes; at.v += n, size_bytes -= n) {
+    for (uint64_t n; size_bytes; at = guest_phys_addr_wrapping_add(at, n), size_bytes -= n) {
         uintptr_t host = (uintptr_t)gmem_span(v->mmu.gmem, at, size_bytes, ACCESS_READ, &n);
         if (!host || v->reservation.host - host < n || host - v->reservation.host < v->reservation.size_bytes) return true;
     }

@@ -4,7 +4,7 @@ FREESTANDING := test/lint/freestanding.sh $(foreach h,x86_64 aarch64,$(NM_$(h))=
 .PHONY: test-freestanding
 test-freestanding: $(BUILD)/x86_64/hospes.elf $(BUILD)/aarch64/hospes.elf ## firmware images need no library
 	$(Q)$(FREESTANDING)
-SUITES_EXTRA += addresses='test/lint/addresses.sh' interface='test/lint/interface.sh' freestanding='$(FREESTANDING)'
+SUITES_EXTRA += freestanding='$(FREESTANDING)'
 TEST_PREREQUISITES += $(BUILD)/x86_64/hospes.elf $(BUILD)/aarch64/hospes.elf
 
 # The table in the document is what the suites did.

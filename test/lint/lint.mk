@@ -2,7 +2,8 @@
 include test/lint/freestanding.mk
 # Suites that read the sources instead of running them. `make lint` runs them alone.
 LINTS := negative='test/lint/negative.sh' codegen='test/lint/codegen.sh' errors='test/lint/errors.sh' comments='test/lint/comments.sh' \
-         rows='test/lint/vm_core_rows.sh' pages='test/lint/pages.sh'
+         rows='test/lint/vm_core_rows.sh' pages='test/lint/pages.sh' \
+         addresses='test/lint/addresses.sh' interface='test/lint/interface.sh'
 SUITES_EXTRA += $(LINTS)
 .PHONY: lint lint-tools docs-rows
 lint-tools:
