@@ -398,11 +398,11 @@ static void check_overlaps(void)
 
 /* ---- operand templates ----
  * "{rd:x}" becomes %0A: argument 0, printed by kind A. Kinds: d decimal, h hex, u unsigned hex shifted down by 12,
- * p pc-relative target, A.. name tables, a.. hooks (from 'i' on to stay clear of the built-in letters). */
+ * p pc-relative target, g the same in pages of 4 KiB, A.. name tables, a.. hooks (from 'i' on to stay clear of the built-in letters). */
 static char kind_letter(const char *kind, unsigned line)
 {
     static const struct { const char *name; char letter; } built_in[] =
-        { { "d", 'd' }, { "h", 'h' }, { "hi20", 'u' }, { "pc", 'p' } };
+        { { "d", 'd' }, { "h", 'h' }, { "hi20", 'u' }, { "pc", 'p' }, { "page", 'g' } };
     for (unsigned i = 0; i < sizeof built_in / sizeof built_in[0]; i++) {
         if (!strcmp(kind, built_in[i].name)) {
             return built_in[i].letter;

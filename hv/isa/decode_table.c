@@ -33,6 +33,7 @@ static void put_argument(struct text *t, const struct decode_table *table, const
     case 'h': put_number(t, "0x%llx", (uint32_t)value); return;
     case 'u': put_number(t, "0x%llx", (uint32_t)value >> 12); return;
     case 'p': put_number(t, "0x%llx", i->pc.v + (uint64_t)(int64_t)value); return;
+    case 'g': put_number(t, "0x%llx", (i->pc.v & ~4095ull) + ((uint64_t)(int64_t)value << 12)); return;
     default: break;
     }
     if (kind >= 'A' && (unsigned)(kind - 'A') < table->name_count) {

@@ -4,7 +4,7 @@
 #include "hv/exec/isa.h"
 
 /* A word is this row's when (word & mask) == match and no earlier row takes it. Operands: text with %<argument><kind>,
- * kind d decimal, h hex, u the upper 20 bits in hex, p pc-relative target, A.. name tables, 1.. hooks. */
+ * kind d decimal, h hex, u the upper 20 bits in hex, p pc-relative target, g the same in pages of 4 KiB, A.. name tables, 1.. hooks. */
 struct decode_row   { const char *name, *extension, *operands; uint32_t mask, match; uint8_t size_bytes; };
 struct print_names  { const char *const *word; unsigned count; };
 typedef int print_hook(int32_t value, char *out, size_t cap_bytes);

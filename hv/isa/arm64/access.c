@@ -67,7 +67,7 @@ bool arm64_emulate_access(struct vcpu *v, guest_phys_addr gpa, bool *is_aborted)
     struct piece p[2];
     uint64_t loaded[2];
     native_put(v);
-    if (vm_failed(decode_insn(v, guest_addr_make(v->regs.pc), &i))) return false;
+    if (vm_failed(decode_insn(v, guest_addr_make(v->regs.pc), &i)) || i.op > A64OP_LDP_X_PRE) return false;
     unsigned count = describe(&i, p);
     uint64_t *base = base_of(v, i.bits >> 5 & 31);
     struct form form = form_of(i.bits, *base);

@@ -21,19 +21,6 @@ static const struct reg_desc regs[] = {
 };
 #undef X
 
-static bool decode(const uint8_t *bytes, unsigned avail_bytes, guest_addr pc, uint32_t mode, struct insn *out, struct fault *why)
-{
-    (void)mode;
-    why->kind = FAULT_NONE;
-    if (avail_bytes < 4) return false;
-    out->pc = pc;
-    out->bits = load_le32(bytes);
-    out->size_bytes = 4;
-    if (arm64_decode(out->bits, 4, out)) return true;
-    *why = fault_invalid_opcode(pc, out->bits);
-    return false;
-}
-
 static int disasm(const struct insn *i, char *out, size_t cap_bytes) { return decode_table_print(&arm64_table, i, out, cap_bytes); }
 
 /* Power-on. What comes up in which state: the tables of each register's reset value; the rest is unknown there, 0 here. */
@@ -100,7 +87,7 @@ const struct isa_ops ARM64_ISA = {
     .reg_count = ARRAY_COUNT(regs),
     .insn_align_bytes = 4,
     .insn_max_bytes = 4,
-    .decode_insn = decode,
+    .decode_insn = arm64_decode_insn,
     .disasm = disasm,
     .walk = arm64_walk,
     .reset = reset,

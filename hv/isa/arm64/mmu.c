@@ -99,16 +99,18 @@ unsigned arm64_rights(const struct vcpu *v, guest_addr at)
 
 bool arm64_walk(struct mmu *m, guest_addr at, enum access_type how, unsigned context, struct translation *out, struct fault *why)
 {
-    static const uint8_t needs[] = { [ACCESS_READ] = PERM_READ, [ACCESS_WRITE] = PERM_WRITE, [ACCESS_EXECUTE] = PERM_EXECUTE };
+    static const uint8_t needs[ACCESS_TYPE_COUNT] = { [ACCESS_READ] = PERM_READ, [ACCESS_WRITE] = PERM_WRITE, [ACCESS_EXECUTE] = PERM_EXECUTE,
+                                                      [ACCESS_ATOMIC] = PERM_READ | PERM_WRITE };
     const struct vcpu *v = m->owner;
     struct leaf leaf;
     (void)context;
     bool is_there = translate(v, at.v, &out->gpa, &leaf);
     out->perms = is_there ? perms_of(v, &leaf) : 0;
-    out->page_bits = 0;                                              /* the CPU's tables change without us: nothing may be kept */
+    /* the CPU's own tables change without us: nothing may be kept */
+    out->page_bits = v->engine->mode == EXEC_HARDWARE ? 0 : (uint8_t)leaf.page_bits;
     out->same_bits = 12;
     out->is_global = false;
-    if (out->perms & needs[how]) return true;
+    if ((out->perms & needs[how]) == needs[how]) return true;
     *why = fault_page(at, how, arm64_el_of(arm64_state_const(v)->hw.pstate) == 0);
     return false;
 }

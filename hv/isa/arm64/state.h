@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The arm64 vCPU's state and what its parts ask of each other. x0 to x30 are slots 0 to 30, V0 to V31 slots 64 to 127; system
- * registers live in vcpu_regs.isa, the frame that EL2 speaks of first. Everything belongs to the thread that runs the vCPU. Sections
+/* The arm64 vCPU's state and what its parts ask of each other. x0 to x30 are slots 0 to 30, V0 to V31 slots 64 to 127; for engines that
+ * translate, slots 31 to 35 are the current stack pointer and N, Z, C, V, which natively the frame has. System registers live in
+ * vcpu_regs.isa, the frame that EL2 speaks of first. Everything belongs to the thread that runs the vCPU. Sections
  * in this folder are the Arm ARM's (DDI 0487) unless they say otherwise. */
 #pragma once
 #include "hv/arch/hw_arm64.h"
 #include "hv/base/bits.h"
 #include "hv/exec/native.h"
+
+/* Slots of what translated code has besides the general registers. */
+enum { ARM64_SLOT_SP = 31, ARM64_SLOT_N, ARM64_SLOT_Z, ARM64_SLOT_C, ARM64_SLOT_V };
 
 /* Private interrupts (Arm Base System Architecture, 3.7.1): the timers'. */
 #define ARM64_VTIMER_INTID 27u
@@ -37,6 +41,18 @@ struct arm64_state {
 _Static_assert(sizeof(struct arm64_state) <= VCPU_ISA_BYTES, "vcpu_regs.isa holds it");
 static inline struct arm64_state *arm64_state(struct vcpu *v)                   { return (struct arm64_state *)v->regs.isa; }
 static inline const struct arm64_state *arm64_state_const(const struct vcpu *v) { return (const struct arm64_state *)v->regs.isa; }
+
+/* MMU contexts: all that decides a translation besides address, tables and ASID. The CPU's own MMU (native) uses none of them. */
+enum arm64_context {
+    ARM64_CONTEXT_OFF,                                  /* no translation, EL1 and EL0 */
+    ARM64_CONTEXT_EL0, ARM64_CONTEXT_EL1, ARM64_CONTEXT_EL1_PAN,
+    ARM64_CONTEXT_COUNT
+};
+_Static_assert(ARM64_CONTEXT_COUNT <= MMU_CONTEXTS, "the MMU has a table for each context");
+/* regs.mode, the key of translated code: what lifting depends on, and above it the fetch context, so that code found under one
+ * translation is never entered under another without a look at its page. */
+enum { ARM64_MODE_CONTEXT_SHIFT = 4 };
+static inline enum arm64_context arm64_mode_context(uint32_t mode) { return (enum arm64_context)(mode >> ARM64_MODE_CONTEXT_SHIFT); }
 
 /* v->hypercall after an HVC or SMC that is the machine's to answer: x0 is its number (SMCCC, DEN 0028). */
 #define ARM64_HYPERCALL_SMCCC 1
@@ -70,6 +86,12 @@ void     arm64_vtimer_arm(struct vcpu *v);              /* the vCPU sleeps: its 
 void     arm64_ptimer_update(struct vcpu *v);
 void     arm64_timers_off(struct vcpu *v);
 void     arm64_deadline(struct vcpu *v);
+/* decode.c. As isa_ops says. */
+NODISCARD bool arm64_decode_insn(const uint8_t *bytes, unsigned avail_bytes, guest_addr pc, uint32_t mode, struct insn *out, struct fault *why);
+/* DecodeBitMasks of sf, N, immr, imms (J1.1, in bits 13, 12, 11:6, 5:0): the immediate; 0 when they mean none. */
+uint64_t arm64_bit_mask(int32_t mask);
+/* lift.c */
+enum lift_next arm64_lift(struct ir_block *b, const struct insn *i, uint32_t mode);
 /* mmu.c */
 mmu_walk_fn arm64_walk;
 bool     arm64_peek(const struct vcpu *v, guest_addr at, guest_phys_addr *out);
